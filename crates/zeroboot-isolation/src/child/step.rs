@@ -1,0 +1,88 @@
+//! The steps of the hardening, and how a failed one is told.
+
+use nix::errno::Errno;
+
+macro_rules! steps {
+    ($($(#[$doc:meta])* $step:ident = $id:literal, $name:literal;)*) => {
+        /// A step of the hardening, in the order in which [`Prepared::apply`](super::Prepared::apply) takes them.
+        ///
+        /// The numbers start at 100 and are stable within a version: they travel over a pipe.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum Step { $($(#[$doc])* $step = $id,)* }
+
+        impl Step {
+            /// Every step.
+            pub const ALL: &'static [Self] = &[$(Self::$step),*];
+
+            /// What the step does, in a few words.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$step => $name,)* }
+            }
+
+            /// The step with this number.
+            pub const fn from_id(id: u16) -> Option<Self> {
+                match id { $($id => Some(Self::$step),)* _ => None }
+            }
+        }
+    };
+}
+
+steps! {
+    /// `setns(2)` on the shell's init: mount and ipc namespace. First: everything after it concerns those.
+    JoinNamespaces = 100, "join the shell's mount and ipc namespaces";
+    /// `setsid(2)`: no controlling terminal.
+    NewSession = 101, "start a session";
+    /// `prlimit(2)`. Before the user changes: the limits then hold from the first instruction as that user.
+    Limits = 102, "set resource limits";
+    /// `setgroups(2)`, only with a user of its own. Groups before user: afterwards the right is gone.
+    Groups = 103, "empty the supplementary groups";
+    /// `setresgid(2)`, only with a user of its own.
+    Group = 104, "take the group id";
+    /// `setresuid(2)`, only with a user of its own.
+    User = 105, "take the user id";
+    /// `keyctl(2)`. After the user id: the keyring is charged to the sandbox's own small quota.
+    Keyring = 106, "join a session keyring";
+    /// `chdir(2)`. After the user id: only the sandbox's user may enter the home directory.
+    WorkingDirectory = 107, "enter the home directory";
+    /// `capset(2)`. After the last step that needs a capability.
+    Capabilities = 108, "drop all capabilities";
+    /// `PR_SET_DUMPABLE`. After the last change of credentials, which resets it.
+    Dumpable = 109, "become not dumpable";
+    /// `dup3(2)`: standard input, output, error and the channel to 0, 1, 2 and 3.
+    Descriptors = 110, "place the descriptors";
+    /// `close_range(2)` from 4 on: close-on-exec means nothing after a fork.
+    CloseOthers = 111, "close all other descriptors";
+    /// Signal mask emptied, or (in a shell) dispositions set.
+    Signals = 112, "set up signals";
+    /// The delta filter: last, since it refuses steps before it.
+    Filter = 113, "install the delta filter";
+    /// What the kernel says about this process now.
+    ReadBack = 114, "read back what holds";
+    /// `mount(2)`: in a shell only.
+    Mount = 115, "mount the private file systems";
+}
+
+impl Step {
+    /// Its number.
+    pub const fn id(self) -> u16 {
+        self as u16
+    }
+}
+
+/// A step that failed. A process which meets one must leave by `_exit`: a half-hardened sandbox never runs user code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("cannot {}: {}", step.name(), Errno::from_raw(*errno))]
+pub struct Failure {
+    /// The step.
+    pub step: Step,
+    /// What the kernel answered.
+    pub errno: i32,
+}
+
+impl Failure {
+    /// A failure with this cause.
+    pub const fn new(step: Step, errno: Errno) -> Self {
+        Self { step, errno: errno as i32 }
+    }
+}

@@ -1,0 +1,23 @@
+//! What holds a sandbox in.
+//!
+//! The work is done where it is cheapest, so the crate has one room per process that does some of it:
+//!
+//! | module | runs in | does |
+//! |---|---|---|
+//! | [`policy`] | anywhere | says what is asked: plain data |
+//! | [`filter`] | template | compiles the system-call filters |
+//! | [`world`] | warden | namespaces and file tree, once |
+//! | [`shell`] | parked shell | private mounts, a quiet init |
+//! | [`template`] | template | seals it: capabilities, `no_new_privs`, base filter, once |
+//! | [`child`] | each sandbox | the rest, by system calls only |
+//! | [`seal`] | host | reads back what really holds, from outside |
+//!
+//! Never here: forking a template, running user code, measuring, and believing what a sandbox says about itself.
+
+pub mod child;
+pub mod filter;
+pub mod policy;
+pub mod seal;
+pub mod shell;
+pub mod template;
+pub mod world;

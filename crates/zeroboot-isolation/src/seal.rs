@@ -1,0 +1,251 @@
+//! What really holds for a sandbox, read from outside.
+//!
+//! Pure reading of `/proc`. Never here: asking the sandbox, and believing what was meant to be enforced.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::sys::stat::{FileStat, Mode, fstatat};
+use nix::unistd::Uid;
+
+/// What holds for one process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Seal {
+    /// `execve` gives no privilege.
+    pub no_new_privs: bool,
+    /// System-call filters: how many. Kernels before 5.9 only tell that there is one.
+    pub seccomp_filters: u32,
+    /// Capabilities, summed over the five sets. Zero in a sandbox.
+    pub capabilities: u32,
+    /// The namespaces that are not the reader's own.
+    pub namespaces: Vec<Namespace>,
+    /// What is not enforced.
+    pub missing: Vec<Missing>,
+}
+
+/// A kind of namespace. See `namespaces(7)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Namespace {
+    /// Users, groups, capabilities.
+    User,
+    /// Process ids.
+    Pid,
+    /// Mounts.
+    Mount,
+    /// System V objects and message queues.
+    Ipc,
+    /// Host name.
+    Uts,
+    /// Network.
+    Net,
+    /// The cgroup root.
+    Cgroup,
+}
+
+impl Namespace {
+    /// Every kind, in the order of [`Seal::namespaces`].
+    pub const ALL: [Self; 7] =
+        [Self::User, Self::Pid, Self::Mount, Self::Ipc, Self::Uts, Self::Net, Self::Cgroup];
+
+    /// Its name, as in `/proc/<pid>/ns`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Pid => "pid",
+            Self::Mount => "mnt",
+            Self::Ipc => "ipc",
+            Self::Uts => "uts",
+            Self::Net => "net",
+            Self::Cgroup => "cgroup",
+        }
+    }
+}
+
+/// A protection that does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Missing {
+    /// No Landlock rules: the file tree is held by the mount namespace alone.
+    Landlock,
+    /// No bound on memory.
+    MemoryLimit,
+    /// No bound on the number of processes that holds whatever the user id.
+    ProcessLimit,
+    /// No bound on CPU time.
+    CpuLimit,
+    /// The process has the user id of its reader: towards the kernel it is the same user.
+    OwnUser,
+}
+
+impl Missing {
+    /// What is missing, in a few words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Landlock => "landlock",
+            Self::MemoryLimit => "memory limit",
+            Self::ProcessLimit => "process limit",
+            Self::CpuLimit => "cpu limit",
+            Self::OwnUser => "own user id",
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a seal could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// There is no such process, or it ended while it was read.
+    #[error("process {0} is gone")]
+    Gone(u32),
+    /// Opening its directory in `/proc`.
+    #[error("cannot open /proc/{pid}; is /proc mounted?")]
+    Open {
+        /// The process.
+        pid: u32,
+        /// What the kernel answered.
+        source: Errno,
+    },
+    /// Reading its status.
+    #[error("cannot read /proc/{pid}/status")]
+    Status {
+        /// The process.
+        pid: u32,
+        /// What the kernel answered.
+        source: std::io::Error,
+    },
+    /// A line of its status is not there, or not as `proc(5)` says.
+    #[error("/proc/{pid}/status has no readable line {line}")]
+    Line {
+        /// The process.
+        pid: u32,
+        /// The start of the line.
+        line: &'static str,
+    },
+    /// Looking at one of its namespaces.
+    #[error("cannot look at the {} namespace of process {pid}; the reader must own its user namespace", namespace.name())]
+    Namespace {
+        /// The process; 0 is the reader itself.
+        pid: u32,
+        /// Which namespace.
+        namespace: Namespace,
+        /// What the kernel answered.
+        source: Errno,
+    },
+}
+
+impl Seal {
+    /// Reads what holds for the process `pid`, as the reader's own `/proc` numbers it.
+    ///
+    /// The directory of the process is opened once, so that all answers are about one process even if its number is
+    /// used again. Whether it is the meant one is the caller's to know: it holds a pidfd, or has not reaped it.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn read(pid: u32) -> Result<Self, SealError> {
+        let gone = |errno| matches!(errno, Errno::ENOENT | Errno::ESRCH);
+        let here = open_directory(c"/proc/self").map_err(|source| SealError::Open { pid: 0, source })?;
+        let there = open_directory(format!("/proc/{pid}").as_str()).map_err(|source| {
+            if gone(source) { SealError::Gone(pid) } else { SealError::Open { pid, source } }
+        })?;
+
+        let text = status(&there).map_err(|source| match source.raw_os_error().map(Errno::from_raw) {
+            Some(errno) if gone(errno) => SealError::Gone(pid),
+            _ => SealError::Status { pid, source },
+        })?;
+        let status = Status { pid, text: &text };
+
+        let mut namespaces = Vec::with_capacity(Namespace::ALL.len());
+        for namespace in Namespace::ALL {
+            let look = |directory, pid| match identity(directory, namespace) {
+                Err(errno) if gone(errno) => Err(SealError::Gone(pid)),
+                Err(source) => Err(SealError::Namespace { pid, namespace, source }),
+                Ok(identity) => Ok(identity),
+            };
+            if look(&there, pid)? != look(&here, 0)? {
+                namespaces.push(namespace);
+            }
+        }
+
+        let mut missing =
+            vec![Missing::Landlock, Missing::MemoryLimit, Missing::ProcessLimit, Missing::CpuLimit];
+        if status.number("Uid:", 10)? == u64::from(Uid::effective().as_raw()) {
+            missing.push(Missing::OwnUser);
+        }
+        Ok(Self {
+            no_new_privs: status.number("NoNewPrivs:", 10)? == 1,
+            seccomp_filters: status.filters()?,
+            capabilities: status.capabilities()?,
+            namespaces,
+            missing,
+        })
+    }
+}
+
+fn open_directory<P: ?Sized + nix::NixPath>(path: &P) -> Result<std::os::fd::OwnedFd, Errno> {
+    open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+fn status(directory: impl AsFd) -> Result<String, std::io::Error> {
+    let mut text = String::with_capacity(4096);
+    let file = openat(directory, c"status", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    File::from(file).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn identity(directory: impl AsFd, namespace: Namespace) -> Result<(libc::dev_t, libc::ino_t), Errno> {
+    let path = match namespace {
+        Namespace::User => c"ns/user",
+        Namespace::Pid => c"ns/pid",
+        Namespace::Mount => c"ns/mnt",
+        Namespace::Ipc => c"ns/ipc",
+        Namespace::Uts => c"ns/uts",
+        Namespace::Net => c"ns/net",
+        Namespace::Cgroup => c"ns/cgroup",
+    };
+    let FileStat { st_dev, st_ino, .. } = fstatat(directory, path, AtFlags::empty())?;
+    Ok((st_dev, st_ino))
+}
+
+/// `/proc/<pid>/status`.
+struct Status<'a> {
+    pid: u32,
+    text: &'a str,
+}
+
+impl Status<'_> {
+    /// The first word after `name` at the start of a line.
+    fn word(&self, name: &str) -> Option<&str> {
+        self.text.lines().find_map(|line| line.strip_prefix(name))?.split_ascii_whitespace().next()
+    }
+
+    fn number(&self, line: &'static str, radix: u32) -> Result<u64, SealError> {
+        self.word(line)
+            .and_then(|word| u64::from_str_radix(word, radix).ok())
+            .ok_or(SealError::Line { pid: self.pid, line })
+    }
+
+    fn filters(&self) -> Result<u32, SealError> {
+        const COUNT: &str = "Seccomp_filters:";
+        const MODE: &str = "Seccomp:";
+        const FILTERED: u64 = 2;
+        if self.word(COUNT).is_none() {
+            return Ok(u32::from(self.number(MODE, 10)? == FILTERED));
+        }
+        u32::try_from(self.number(COUNT, 10)?).map_err(|_| SealError::Line { pid: self.pid, line: COUNT })
+    }
+
+    fn capabilities(&self) -> Result<u32, SealError> {
+        let sets = ["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"];
+        sets.into_iter().try_fold(0, |sum, set| Ok(sum + self.number(set, 16)?.count_ones()))
+    }
+}

@@ -1,0 +1,134 @@
+//! Who the warden, the template and the sandboxes are: the user namespace and its maps.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::sched::CloneFlags;
+use nix::unistd::{Gid, Uid};
+
+use crate::policy::UserId;
+
+/// The user and group id of the template inside its user namespace.
+///
+/// Not 0: a script that believes to be root tries things (changing owners, for one) that then fail in odd ways.
+pub const TEMPLATE_USER: UserId = UserId(1000);
+
+/// First host id of the range that a root host lends to its sandboxes; above what login tools and other container
+/// programs hand out by default.
+const RANGE_START: u32 = 1_500_000_000;
+
+/// How many ids a root host lends.
+const RANGE_LENGTH: u32 = 65_536;
+
+/// Why the warden did not get its namespaces.
+#[derive(Debug, thiserror::Error)]
+pub enum UnshareError {
+    /// A limit on namespaces is reached.
+    #[error(
+        "no more namespaces: a limit in /proc/sys/user/ is reached (raise max_user_namespaces and its neighbours)"
+    )]
+    Limit(#[source] Errno),
+    /// The kernel, or a security module, forbids it.
+    #[error(
+        "creating a user namespace is forbidden here (on Ubuntu: an AppArmor profile or \
+         kernel.apparmor_restrict_unprivileged_userns=0; in a container: allow unshare in its filter)"
+    )]
+    Forbidden(#[source] Errno),
+    /// The kernel is built without one of the namespaces, or something else went wrong.
+    #[error("the kernel did not create the namespaces: {0}")]
+    Unshare(#[source] Errno),
+    /// The host name could not be set.
+    #[error("setting the host name of the new namespace failed: {0}")]
+    HostName(#[source] Errno),
+}
+
+/// Gives the calling process new user, mount, ipc, uts, network and cgroup namespaces, and its *next child* a new pid
+/// namespace; the host name becomes `sandbox`. See `unshare(2)`, `user_namespaces(7)`.
+///
+/// # Errors
+/// [`UnshareError`], with a remedy where the cause is known. Nothing is undone: leave the process.
+pub fn unshare() -> Result<(), UnshareError> {
+    let flags = CloneFlags::CLONE_NEWUSER
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWCGROUP;
+    nix::sched::unshare(flags).map_err(|errno| match errno {
+        Errno::ENOSPC => UnshareError::Limit(errno),
+        Errno::EPERM | Errno::EACCES => UnshareError::Forbidden(errno),
+        other => UnshareError::Unshare(other),
+    })?;
+    nix::unistd::sethostname("sandbox").map_err(UnshareError::HostName)
+}
+
+/// How the ids of the new user namespace map to the host's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdMap {
+    /// A root host lends a range: each sandbox can have a user id of its own.
+    Range,
+    /// An ordinary user can only lend itself: every sandbox runs as that one id.
+    Single,
+}
+
+/// Why the maps of a user namespace could not be written. See `user_namespaces(7)`.
+#[derive(Debug, thiserror::Error)]
+#[error("writing {} failed: {source}", path.display())]
+pub struct IdMapError {
+    /// The file.
+    pub path: PathBuf,
+    /// What the kernel answered.
+    #[source]
+    pub source: io::Error,
+}
+
+impl IdMap {
+    /// What the calling process is able to lend.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        if Uid::effective().is_root() { Self::Range } else { Self::Single }
+    }
+
+    /// Writes the maps of process `pid` (as this process sees it), which has just unshared its user namespace.
+    ///
+    /// # Errors
+    /// [`IdMapError`] names the file.
+    pub fn write(self, pid: u32) -> Result<(), IdMapError> {
+        let (uids, gids) = match self {
+            Self::Range => {
+                let line = format!("0 {RANGE_START} {RANGE_LENGTH}\n");
+                (line.clone(), line)
+            }
+            Self::Single => (
+                format!("{} {} 1\n", TEMPLATE_USER.0, Uid::effective()),
+                format!("{} {} 1\n", TEMPLATE_USER.0, Gid::effective()),
+            ),
+        };
+        if self == Self::Single {
+            put(pid, "setgroups", "deny")?;
+        }
+        put(pid, "gid_map", &gids)?;
+        put(pid, "uid_map", &uids)
+    }
+}
+
+fn put(pid: u32, file: &str, text: &str) -> Result<(), IdMapError> {
+    let path = PathBuf::from(format!("/proc/{pid}/{file}"));
+    fs::write(&path, text).map_err(|source| IdMapError { path, source })
+}
+
+/// Lets the next program that this process executes keep the capabilities which a template needs, by way of the
+/// ambient set: a user id other than 0 loses everything else at `execve`. See `capabilities(7)`.
+///
+/// # Errors
+/// What the kernel or the parser of `/proc` answered.
+pub fn lend_capabilities() -> Result<(), caps::errors::CapsError> {
+    for capability in crate::template::KEPT {
+        caps::raise(None, caps::CapSet::Inheritable, capability)?;
+        caps::raise(None, caps::CapSet::Ambient, capability)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! The mount calls that `nix` does not wrap: `open_tree`, `move_mount`, `mount_setattr` (Linux 5.2 and 5.12).
+
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+
+/// `struct mount_attr` of `mount_setattr(2)`.
+#[repr(C)]
+struct MountAttr {
+    attr_set: u64,
+    attr_clr: u64,
+    propagation: u64,
+    userns_fd: u64,
+}
+
+const MOUNT_ATTR_RDONLY: u64 = 0x1;
+const MOUNT_ATTR_NOSUID: u64 = 0x2;
+
+/// A detached copy of the mounts at `path`, those below it included.
+pub(super) fn open_tree(path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | libc::AT_RECURSIVE as libc::c_uint;
+    // SAFETY: there is no wrapper for this call; `path` is a valid C string for its whole duration.
+    let fd = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
+    let fd = Errno::result(fd)?;
+    let fd = i32::try_from(fd).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just given us this descriptor, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Makes every mount of a detached tree read-only and without set-user-id programs.
+pub(super) fn make_read_only(tree: BorrowedFd<'_>) -> Result<(), Errno> {
+    set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, libc::AT_RECURSIVE)
+}
+
+/// Makes the single mount behind `path` read-only.
+pub(super) fn make_root_read_only(root: BorrowedFd<'_>) -> Result<(), Errno> {
+    set_attributes(root, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, 0)
+}
+
+fn set_attributes(tree: BorrowedFd<'_>, attr_set: u64, flags: libc::c_int) -> Result<(), Errno> {
+    let attributes = MountAttr { attr_set, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    // SAFETY: there is no wrapper for this call; the path is a valid empty C string, and the structure has the
+    // kernel's layout and lives through the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            flags | libc::AT_EMPTY_PATH,
+            &raw const attributes,
+            size_of::<MountAttr>(),
+        )
+    };
+    Errno::result(result).map(drop)
+}
+
+/// Attaches a detached tree at `target`.
+pub(super) fn attach(tree: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
+    // SAFETY: there is no wrapper for this call; both paths are valid C strings.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_move_mount,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_FDCWD,
+            target.as_ptr(),
+            libc::MOVE_MOUNT_F_EMPTY_PATH,
+        )
+    };
+    Errno::result(result).map(drop)
+}

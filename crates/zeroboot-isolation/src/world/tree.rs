@@ -1,0 +1,258 @@
+//! The file tree: a tmpfs root with read-only views of the host's programs, a few device nodes, a cut-down `/etc`.
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
+use nix::unistd::{Gid, Uid};
+
+use super::identity::{IdMap, TEMPLATE_USER};
+use super::mount as calls;
+
+/// Home and working directory of every sandbox.
+pub const HOME: &str = "/home/sandbox";
+
+/// Where the new root is put together; it hides what the host has there, in the new mount namespace only.
+const STAGING: &str = "/tmp";
+
+/// What of the host's `/etc` every sandbox sees, where it exists: the dynamic linker's cache, names of time zones,
+/// certificates, and what the system's own programs look up to find one another.
+const ETC: [&str; 7] =
+    ["ld.so.cache", "localtime", "timezone", "ssl", "ca-certificates", "alternatives", "mime.types"];
+
+/// Device nodes, all harmless: each is a bind of the host's own.
+const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+
+/// The system's own directories: bound where they are directories, copied as links where they are links.
+const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
+/// A read-only view of a host path at the same or another place in the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bind {
+    /// A file or directory of the host.
+    pub source: PathBuf,
+    /// Where it is seen: an absolute path.
+    pub target: PathBuf,
+}
+
+/// Why the file tree could not be built: the step, the path, and what the kernel answered.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// A path has a byte that no path can have.
+    #[error("{} is not a path that can be mounted", .0.display())]
+    Path(PathBuf),
+    /// A source could not be opened.
+    #[error("cannot show {} in the sandbox: {source}", path.display())]
+    Source {
+        /// The source.
+        path: PathBuf,
+        /// What the kernel answered to `open_tree` or `mount_setattr`.
+        source: Errno,
+    },
+    /// The warden could not take the mapped user id.
+    #[error("taking the template's user id failed: {0}")]
+    Identity(#[source] Errno),
+    /// A file, directory or link of the tree could not be made.
+    #[error("making {} in the sandbox's tree failed: {source}", path.display())]
+    Make {
+        /// The path in the tree.
+        path: PathBuf,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// A file system could not be mounted.
+    #[error("mounting {what} failed: {source}")]
+    Mount {
+        /// Which one.
+        what: &'static str,
+        /// What the kernel answered.
+        source: Errno,
+    },
+    /// The root could not be exchanged.
+    #[error("exchanging the root directory failed at {step}: {source}")]
+    Pivot {
+        /// Which call.
+        step: &'static str,
+        /// What the kernel answered.
+        source: Errno,
+    },
+}
+
+/// A source that is open, and where it goes.
+struct Opened {
+    tree: OwnedFd,
+    target: PathBuf,
+    directory: Directory,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Directory {
+    Yes,
+    No,
+}
+
+/// Builds the tree, makes it the root of this process, and detaches the host's.
+///
+/// Call it as pid 1 of the new pid namespace, after the ids were mapped: `/proc` shows that namespace. Afterwards the
+/// process runs as [`TEMPLATE_USER`], with all its capabilities.
+///
+/// # Errors
+/// [`TreeError`]. Nothing is undone: leave the process.
+pub fn build_tree(binds: &[Bind], ids: IdMap) -> Result<(), TreeError> {
+    mount_at("/", None, "/", MsFlags::MS_PRIVATE | MsFlags::MS_REC, "")?;
+    let opened = open_sources(binds)?;
+    become_template_user(ids).map_err(TreeError::Identity)?;
+    nix::sys::stat::umask(Mode::S_IWGRP | Mode::S_IWOTH);
+
+    mount_at("tmpfs", Some("tmpfs"), STAGING, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=755,size=4m")?;
+    let root = Path::new(STAGING);
+    fill_root(root)?;
+    for source in &opened {
+        place(root, source)?;
+    }
+    for (what, below, options) in [
+        ("tmpfs", "tmp", "mode=1777,size=64m"),
+        ("tmpfs", "dev/shm", "mode=1777,size=64m"),
+        ("tmpfs", "home/sandbox", "mode=700,size=64m"),
+    ] {
+        let target = root.join(below);
+        mount_at(what, Some(what), &target, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, options)?;
+    }
+    let proc_flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount_at("proc", Some("proc"), root.join("proc"), proc_flags, "")?;
+    pivot(root)
+}
+
+fn open_sources(binds: &[Bind]) -> Result<Vec<Opened>, TreeError> {
+    let mut opened = Vec::new();
+    for directory in SYSTEM.iter().map(Path::new) {
+        if fs::symlink_metadata(directory).is_ok_and(|found| found.is_dir()) {
+            opened.push(open_source(directory, directory)?);
+        }
+    }
+    let etc = ETC.iter().map(|name| Path::new("/etc").join(name));
+    let devices = DEVICES.iter().map(|name| Path::new("/dev").join(name));
+    for path in etc.chain(devices).filter(|path| path.exists()) {
+        opened.push(open_source(&path, &path)?);
+    }
+    for bind in binds {
+        opened.push(open_source(&bind.source, &bind.target)?);
+    }
+    Ok(opened)
+}
+
+fn open_source(source: &Path, target: &Path) -> Result<Opened, TreeError> {
+    let failed = |errno| TreeError::Source { path: source.to_owned(), source: errno };
+    let tree = calls::open_tree(&c_path(source)?).map_err(failed)?;
+    if !source.starts_with("/dev") {
+        calls::make_read_only(tree.as_fd()).map_err(failed)?;
+    }
+    let directory = if source.is_dir() { Directory::Yes } else { Directory::No };
+    Ok(Opened { tree, target: target.to_owned(), directory })
+}
+
+/// Takes the mapped identity; it costs no capability, since neither the old nor the new id is the namespace's root.
+fn become_template_user(ids: IdMap) -> Result<(), Errno> {
+    let (user, group) = (Uid::from_raw(TEMPLATE_USER.0), Gid::from_raw(TEMPLATE_USER.0));
+    if ids == IdMap::Range {
+        nix::unistd::setgroups(&[])?;
+    }
+    nix::unistd::setresgid(group, group, group)?;
+    nix::unistd::setresuid(user, user, user)
+}
+
+/// Everything of the root that is not a view of the host.
+fn fill_root(root: &Path) -> Result<(), TreeError> {
+    for directory in ["proc", "tmp", "dev/shm", "home/sandbox", "etc", "run", "var"] {
+        make_directory(&root.join(directory))?;
+    }
+    for link in SYSTEM.iter().map(Path::new) {
+        if let Ok(to) = fs::read_link(link) {
+            make_link(&to, &below(root, link))?;
+        }
+    }
+    for (to, link) in [
+        ("/proc/self/fd", "dev/fd"),
+        ("/proc/self/fd/0", "dev/stdin"),
+        ("/proc/self/fd/1", "dev/stdout"),
+        ("/proc/self/fd/2", "dev/stderr"),
+        ("/proc/mounts", "etc/mtab"),
+        ("/tmp", "var/tmp"),
+    ] {
+        make_link(Path::new(to), &root.join(link))?;
+    }
+    let id = TEMPLATE_USER.0;
+    for (file, text) in [
+        (
+            "etc/passwd",
+            format!("sandbox:x:{id}:{id}:sandbox:{HOME}:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
+        ),
+        ("etc/group", format!("sandbox:x:{id}:\nnogroup:x:65534:\n")),
+        ("etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n".to_owned()),
+        ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n".to_owned()),
+    ] {
+        let path = root.join(file);
+        fs::write(&path, text).map_err(|source| TreeError::Make { path, source })?;
+    }
+    Ok(())
+}
+
+fn place(root: &Path, source: &Opened) -> Result<(), TreeError> {
+    let target = below(root, &source.target);
+    if source.directory == Directory::Yes {
+        make_directory(&target)?;
+    } else if !target.exists() {
+        if let Some(parent) = target.parent() {
+            make_directory(parent)?;
+        }
+        fs::write(&target, "").map_err(|error| TreeError::Make { path: target.clone(), source: error })?;
+    }
+    calls::attach(source.tree.as_fd(), &c_path(&target)?)
+        .map_err(|errno| TreeError::Source { path: source.target.clone(), source: errno })
+}
+
+/// `pivot_root(".", ".")` as its manual describes: the old root lies on top of the new one until it is detached.
+fn pivot(root: &Path) -> Result<(), TreeError> {
+    let failed = |step| move |source| TreeError::Pivot { step, source };
+    nix::unistd::chdir(root).map_err(failed("chdir"))?;
+    nix::unistd::pivot_root(".", ".").map_err(failed("pivot_root"))?;
+    umount2(".", MntFlags::MNT_DETACH).map_err(failed("umount2"))?;
+    nix::unistd::chdir("/").map_err(failed("chdir"))?;
+    let root = open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(failed("open"))?;
+    calls::make_root_read_only(root.as_fd()).map_err(failed("mount_setattr"))
+}
+
+fn below(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+fn make_directory(path: &Path) -> Result<(), TreeError> {
+    fs::create_dir_all(path).map_err(|source| TreeError::Make { path: path.to_owned(), source })
+}
+
+fn make_link(to: &Path, link: &Path) -> Result<(), TreeError> {
+    symlink(to, link).map_err(|source| TreeError::Make { path: link.to_owned(), source })
+}
+
+fn mount_at(
+    what: &'static str,
+    kind: Option<&str>,
+    target: impl AsRef<Path>,
+    flags: MsFlags,
+    options: &str,
+) -> Result<(), TreeError> {
+    mount(Some(what), target.as_ref(), kind, flags, Some(options))
+        .map_err(|source| TreeError::Mount { what, source })
+}
+
+fn c_path(path: &Path) -> Result<CString, TreeError> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| TreeError::Path(path.to_owned()))
+}

@@ -1,0 +1,132 @@
+//! Building a template: what the host tells the warden, and how the two others answer.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest text that a warden or template sends about a failure, in bytes.
+pub const TEXT_LIMIT: usize = 8 * 1024;
+
+/// What the warden is to build: the first packet it gets, as JSON.
+///
+/// With it come the descriptors that the template inherits: the far end of the control socket, the pipe for what its
+/// warm-up prints, then `extras`, whose numbers the template finds in `ZEROBOOT_FDS` after those of control and link.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Setup {
+    /// Whether the host lends a range of user ids (a root host) or only its own.
+    pub range: bool,
+    /// Views of the host's files: source, and place in the tree.
+    pub binds: Vec<(PathBuf, PathBuf)>,
+    /// The program that becomes the template, as seen in the tree.
+    pub program: PathBuf,
+    /// Its arguments, without its own name.
+    pub arguments: Vec<String>,
+    /// Its whole environment.
+    pub environment: Vec<(String, String)>,
+    /// How many descriptors follow the first two.
+    pub extras: usize,
+    /// How many shells are kept parked.
+    pub shells: usize,
+    /// Size limit of each private file system of a sandbox, in bytes.
+    pub tmp_bytes: u64,
+}
+
+/// Later packets from the host to the warden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ToWarden {
+    /// The user ids are mapped.
+    Mapped,
+}
+
+impl ToWarden {
+    /// The packet.
+    #[must_use]
+    pub fn encode(self) -> [u8; 1] {
+        match self {
+            Self::Mapped => [b'm'],
+        }
+    }
+
+    /// Reads a packet.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        (bytes == b"m").then_some(Self::Mapped)
+    }
+}
+
+/// What the warden tells the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromWarden {
+    /// The namespaces exist; their ids want mapping.
+    Unshared,
+    /// It could not do it: cause and, where there is one, remedy.
+    Failed(String),
+}
+
+impl FromWarden {
+    /// The packet; the text is cut at [`TEXT_LIMIT`].
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Unshared => vec![b'u'],
+            Self::Failed(text) => tagged(b'f', text),
+        }
+    }
+
+    /// Reads a packet.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        match bytes.split_first()? {
+            (b'u', []) => Some(Self::Unshared),
+            (b'f', text) => Some(Self::Failed(String::from_utf8_lossy(text).into_owned())),
+            _ => None,
+        }
+    }
+}
+
+/// What the template tells the host, over the control socket, before it serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FromTemplate {
+    /// Warm, audited, sealed: requests are welcome.
+    Serving,
+    /// The warm-up failed.
+    WarmUp(String),
+    /// It is not safe to fork: the findings, one a line.
+    Unsafe(String),
+    /// It could not be sealed or prepared.
+    Seal(String),
+}
+
+impl FromTemplate {
+    /// The packet; the text is cut at [`TEXT_LIMIT`].
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Serving => vec![b's'],
+            Self::WarmUp(text) => tagged(b'w', text),
+            Self::Unsafe(text) => tagged(b'a', text),
+            Self::Seal(text) => tagged(b'l', text),
+        }
+    }
+
+    /// Reads a packet.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (tag, text) = bytes.split_first()?;
+        let text = || String::from_utf8_lossy(text).into_owned();
+        match tag {
+            b's' => Some(Self::Serving),
+            b'w' => Some(Self::WarmUp(text())),
+            b'a' => Some(Self::Unsafe(text())),
+            b'l' => Some(Self::Seal(text())),
+            _ => None,
+        }
+    }
+}
+
+fn tagged(tag: u8, text: &str) -> Vec<u8> {
+    let end = text.len().min(TEXT_LIMIT);
+    let mut bytes = vec![tag];
+    bytes.extend_from_slice(&text.as_bytes()[..end]);
+    bytes
+}
