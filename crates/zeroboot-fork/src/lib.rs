@@ -1,1 +1,51 @@
-//! Skeleton.
+//! A fork engine: makes a child of a warm process in one `clone3` call and keeps hold of it by a pidfd.
+//!
+//! ```no_run
+//! use zeroboot_fork::{ForkOptions, ForkPlan, ExitStatus};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let plan = ForkPlan::prepare(ForkOptions::default())?;
+//! let mut child = plan.spawn(&|| Ok(()), || 7)?;
+//! assert_eq!(child.wait()?.status, ExitStatus::Exited(7));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | module | is for |
+//! |---|---|
+//! | [`ForkPlan`] | the two ways to fork, behind one type |
+//! | [`Child`], [`Exit`] | the parent's hold on a child, and how it ended |
+//! | [`audit`](mod@audit) | is this process safe to fork? |
+//! | [`fd`] | passing descriptors over a `SOCK_SEQPACKET` socket |
+//! | [`StepFailure`], [`Hook`] | the child rules, as types |
+//!
+//! # The child rules
+//!
+//! Between the fork and the hand-over to user code there is no allocation, no lock, no formatting, no tracing, no
+//! panic, no destructor: a copy of a process has only the thread that forked, and whatever another thread or an
+//! interrupted call held stays held for ever. What has to be computed is computed before ([`ForkPlan::prepare`]); what
+//! runs in between is a [`Hook`]: system calls only, and its failure is two numbers.
+//!
+//! What this crate never does: isolate, measure, or know what a sandbox is.
+
+pub mod audit;
+mod child;
+mod clock;
+mod clone;
+mod exit;
+pub mod fd;
+mod handle;
+mod plan;
+mod step;
+mod threads;
+
+pub use child::InChild;
+pub use clock::monotonic_ns;
+pub use exit::{Exit, ExitStatus, Usage, reap_any};
+pub use handle::{Child, pidfd_open, pidfd_signal};
+pub use plan::{
+    ForkError, ForkOptions, ForkPlan, Forked, Namespaces, Parent, PrepareError, SignalHandlers, SpawnError,
+    Way,
+};
+pub use step::{Hook, StepFailure, StepId};
+pub use threads::Thread;

@@ -3,71 +3,104 @@
 //!
 //! It is pid 1 there, so the sandbox is not: default signal actions work for the script, orphans are reaped, and
 //! killing the init ends everything in the sandbox. [`ShellPlan::prepare`] may allocate; [`ShellPlan::settle`] and
-//! [`idle`] run in the forked child and obey the child rules.
+//! [`ShellPlan::park`] run in the forked child and obey the child rules.
 //!
 //! Never here: the fork itself, and anything about the process that joins.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, NulError};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
 
-use crate::child::{Failure, Step};
+use crate::child::{Blocked, Failure, Step, close_range, drop_capabilities, set_signal_mask};
+use crate::filter::{CompiledFilter, FilterError};
 use crate::policy::{Policy, UserId};
+use crate::template::prctl;
 
-/// File systems of one shell: type, target, options.
+/// What one shell mounts, and the filter that it waits under.
 #[derive(Debug)]
 pub struct ShellPlan {
+    /// Type, target, options.
     mounts: [(&'static CStr, &'static CStr, CString); 4],
+    filter: CompiledFilter,
 }
 
-/// Options that hold a byte which no C string can hold.
+/// Why a shell could not be planned. Each is a mistake in this crate, or an architecture without support.
 #[derive(Debug, thiserror::Error)]
-#[error("the mount options of a shell hold a NUL byte")]
-pub struct ShellPlanError;
+pub enum ShellPlanError {
+    /// Mount options that no C string can hold.
+    #[error("the mount options of a shell hold a NUL byte")]
+    Options(#[from] NulError),
+    /// Compiling the init's filter.
+    #[error("the filter of a shell's init does not compile")]
+    Filter(#[from] FilterError),
+}
 
 impl ShellPlan {
-    /// Formats what [`settle`](Self::settle) mounts for a sandbox of this user.
+    /// Formats what [`settle`](Self::settle) mounts for a sandbox of this user, and compiles the filter that
+    /// [`park`](Self::park) installs.
     ///
     /// # Errors
     /// [`ShellPlanError`].
     pub fn prepare(policy: &Policy, user: UserId) -> Result<Self, ShellPlanError> {
         let size = policy.limits.tmp.0;
         let id = user.0;
-        let shared = format!("mode=1777,size={size},nr_inodes=65536");
-        let home = format!("mode=700,uid={id},gid={id},size={size},nr_inodes=65536");
-        let c = |text: &str| CString::new(text).map_err(|_| ShellPlanError);
+        let shared = CString::new(format!("mode=1777,size={size},nr_inodes=65536"))?;
+        let home = CString::new(format!("mode=700,uid={id},gid={id},size={size},nr_inodes=65536"))?;
         Ok(Self {
             mounts: [
-                (c"tmpfs", c"/tmp", c(&shared)?),
-                (c"tmpfs", c"/dev/shm", c(&shared)?),
-                (c"tmpfs", c"/home/sandbox", c(&home)?),
-                (c"proc", c"/proc", c("")?),
+                (c"tmpfs", c"/tmp", shared.clone()),
+                (c"tmpfs", c"/dev/shm", shared),
+                (c"tmpfs", c"/home/sandbox", home),
+                (c"proc", c"/proc", CString::default()),
             ],
+            filter: CompiledFilter::shell()?,
         })
     }
 
-    /// Mounts the private file systems, and makes the calling process a quiet init: its children are reaped by the
-    /// kernel, and it holds no capability.
+    /// Mounts the private file systems, and makes the calling process a quiet init: the kernel reaps its children,
+    /// no signal but `SIGKILL` reaches it, it holds no capability, and no descriptor but `keep`.
+    ///
+    /// It becomes dumpable, which the warden may have ceased to be when it changed its user id: whoever joins must be
+    /// allowed to look at it (see [`Place::shell`](crate::child::Place::shell)).
     ///
     /// # Errors
     /// The step and the errno; the process must then leave by `_exit`.
     ///
     /// # After fork
-    /// System calls only. The caller is the first process of new pid, ipc and mount namespaces.
-    pub fn settle(&self) -> Result<(), Failure> {
+    /// System calls only. The caller is the first process of new pid, ipc and mount namespaces. Every other
+    /// descriptor is closed under its owner, so none may be dropped afterwards: the caller writes into `keep` that
+    /// the shell is settled, and goes on to [`park`](Self::park).
+    pub fn settle(&self, keep: BorrowedFd<'_>) -> Result<(), Failure> {
+        let at = |step| move |errno| Failure::new(step, errno);
         for (kind, target, options) in &self.mounts {
-            mount(kind, target, options).map_err(|errno| Failure::new(Step::Mount, errno))?;
+            mount(kind, target, options).map_err(at(Step::Mount))?;
         }
-        ignore_children().map_err(|errno| Failure::new(Step::Signals, errno))?;
-        crate::child::drop_capabilities().map_err(|errno| Failure::new(Step::Capabilities, errno))
+        ignore_children().and_then(|()| set_signal_mask(Blocked::All)).map_err(at(Step::Signals))?;
+        drop_capabilities().map_err(at(Step::Capabilities))?;
+        prctl(libc::PR_SET_DUMPABLE, 1).map_err(at(Step::Dumpable))?;
+        close_all_but(keep).map_err(at(Step::CloseOthers))
     }
-}
 
-/// Waits for ever. The process ends when something outside its pid namespace kills it.
-pub fn idle() -> ! {
-    loop {
-        // SAFETY: `pause` has no preconditions; the wrapper of `nix` would be the same call.
-        unsafe { libc::pause() };
+    /// Installs the init's filter, closes every descriptor, and waits for ever: the process ends when something
+    /// outside its pid namespace kills it. Where the filter cannot be installed the process ends at once, with 1.
+    ///
+    /// The descriptors close *after* the filter holds. Who reads from the other side of `settle`'s `keep` until the
+    /// end of file therefore knows that nothing can borrow this process any more.
+    ///
+    /// # After fork
+    /// System calls only, in a process that [settled](Self::settle).
+    pub fn park(&self) -> ! {
+        if prctl(libc::PR_SET_NO_NEW_PRIVS, 1).and_then(|()| self.filter.install()).is_err() {
+            // SAFETY: needed since `std::process::exit` runs handlers of the warden; it has no preconditions.
+            unsafe { libc::_exit(1) };
+        }
+        // It cannot fail: the range is valid, and a kernel without the call has failed in `settle`.
+        let _ = close_range(0, libc::c_uint::MAX);
+        loop {
+            // SAFETY: needed since `nix` has no wrapper that is sure to be one system call; it has no preconditions.
+            unsafe { libc::pause() };
+        }
     }
 }
 
@@ -76,8 +109,8 @@ fn mount(kind: &CStr, target: &CStr, options: &CStr) -> Result<(), Errno> {
     if kind == c"proc" {
         flags |= libc::MS_NOEXEC;
     }
-    // SAFETY: all four are valid C strings that live through the call. `nix`'s wrapper may allocate for a long path,
-    // which is forbidden here.
+    // SAFETY: needed since `nix`'s wrapper may allocate for a long path, which is forbidden here. All four are valid
+    // C strings that live through the call.
     let result =
         unsafe { libc::mount(kind.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, options.as_ptr().cast()) };
     Errno::result(result).map(drop)
@@ -85,7 +118,17 @@ fn mount(kind: &CStr, target: &CStr, options: &CStr) -> Result<(), Errno> {
 
 /// With `SIGCHLD` ignored the kernel reaps children, orphans that the init inherits included: no loop, no wake-up.
 fn ignore_children() -> Result<(), Errno> {
-    // SAFETY: SIG_IGN is a valid disposition, and no Rust code relies on SIGCHLD in this process.
+    // SAFETY: needed since changing a disposition is unsafe in any wrapper. SIG_IGN is a valid one, and no Rust code
+    // relies on SIGCHLD in this process.
     let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
     if before == libc::SIG_ERR { Err(Errno::last()) } else { Ok(()) }
+}
+
+fn close_all_but(keep: BorrowedFd<'_>) -> Result<(), Errno> {
+    // A descriptor is never negative.
+    let keep = keep.as_raw_fd().unsigned_abs();
+    if let Some(below) = keep.checked_sub(1) {
+        close_range(0, below)?;
+    }
+    close_range(keep + 1, libc::c_uint::MAX)
 }

@@ -1,8 +1,10 @@
 //! The system calls behind the steps: nothing here allocates, locks or formats.
 
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::sched::CloneFlags;
 use nix::sys::resource::Resource;
 
 use super::CHANNEL;
@@ -44,19 +46,15 @@ struct CapabilityData {
 }
 
 pub(super) fn join_mount_and_ipc(shell: BorrowedFd<'_>) -> Result<(), Errno> {
-    // SAFETY: no memory is passed.
-    Errno::result(unsafe { libc::setns(shell.as_raw_fd(), libc::CLONE_NEWNS | libc::CLONE_NEWIPC) }).map(drop)
+    nix::sched::setns(shell, CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC)
 }
 
 pub(super) fn new_session() -> Result<(), Errno> {
-    // SAFETY: no memory is passed.
-    Errno::result(unsafe { libc::setsid() }).map(drop)
+    nix::unistd::setsid().map(drop)
 }
 
 pub(super) fn set_limit(resource: Resource, limit: &libc::rlimit) -> Result<(), Errno> {
-    // SAFETY: `limit` is valid for reading. `nix`'s wrapper is the same call; this one keeps the soft and the hard
-    // value together, ready-made.
-    Errno::result(unsafe { libc::setrlimit(resource as _, limit) }).map(drop)
+    nix::sys::resource::setrlimit(resource, limit.rlim_cur, limit.rlim_max)
 }
 
 // The three below go around libc: its functions make every thread follow, by a handler and a lock; a fresh fork has
@@ -64,24 +62,24 @@ pub(super) fn set_limit(resource: Resource, limit: &libc::rlimit) -> Result<(), 
 
 pub(super) fn no_groups() -> Result<(), Errno> {
     let none: libc::size_t = 0;
-    // SAFETY: with a length of zero the list is not read.
+    // SAFETY: needed for the reason above. With a length of zero the list is not read.
     let result = unsafe { libc::syscall(libc::SYS_setgroups, none, std::ptr::null::<libc::gid_t>()) };
     Errno::result(result).map(drop)
 }
 
 pub(super) fn take_group(user: UserId) -> Result<(), Errno> {
-    // SAFETY: no memory is passed.
+    // SAFETY: needed for the reason above. No memory is passed.
     Errno::result(unsafe { libc::syscall(libc::SYS_setresgid, user.0, user.0, user.0) }).map(drop)
 }
 
 pub(super) fn take_user(user: UserId) -> Result<(), Errno> {
-    // SAFETY: no memory is passed.
+    // SAFETY: needed for the reason above. No memory is passed.
     Errno::result(unsafe { libc::syscall(libc::SYS_setresuid, user.0, user.0, user.0) }).map(drop)
 }
 
 pub(super) fn enter_home() -> Result<(), Errno> {
-    // SAFETY: a C string with static lifetime.
-    Errno::result(unsafe { libc::chdir(HOME.as_ptr()) }).map(drop)
+    // A C string: for one, `nix` neither allocates nor copies.
+    nix::unistd::chdir(HOME)
 }
 
 /// [`crate::world::HOME`] as a C string.
@@ -92,33 +90,45 @@ pub(super) fn place_descriptors(mut sources: [RawFd; 4]) -> Result<(), Errno> {
     // A source below 4 could be overwritten before its turn: those move up first, all of them.
     for source in &mut sources {
         if *source <= CHANNEL {
-            // SAFETY: no memory is passed; the new descriptor is closed with all others above the channel.
+            // SAFETY: needed since an owner would close the copy too early. No memory is passed; the copy is closed
+            // with all others above the channel.
             *source = Errno::result(unsafe { libc::fcntl(*source, libc::F_DUPFD_CLOEXEC, CHANNEL + 1) })?;
         }
     }
     for (source, target) in sources.into_iter().zip(0..=CHANNEL) {
         let flags = if target == CHANNEL { libc::O_CLOEXEC } else { 0 };
-        // SAFETY: no memory is passed. What lay at `target` was one of the sources, which has moved, or belongs to
+        // SAFETY: needed since `nix` wants an owner of the target. No memory is passed. What lay there was one of the sources, which has moved, or belongs to
         // the template's code, which never runs in this process again.
         Errno::result(unsafe { libc::dup3(source, target, flags) })?;
     }
     Ok(())
 }
 
-pub(super) fn close_others() -> Result<(), Errno> {
-    let (first, last, no_flags) = (CHANNEL + 1, libc::c_uint::MAX, 0);
-    // SAFETY: no memory is passed. The owners of these descriptors are the template's code, which never runs in this
-    // process again. The raw call, since older C libraries have no wrapper.
+/// Closes the descriptors from `first` to `last`, both included. See `close_range(2)`, Linux 5.9.
+pub(crate) fn close_range(first: libc::c_uint, last: libc::c_uint) -> Result<(), Errno> {
+    let no_flags: libc::c_uint = 0;
+    // SAFETY: needed since older C libraries have no wrapper. No memory is passed. The owners of these descriptors
+    // are code of the process before the fork, which never runs in this one again.
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, no_flags) }).map(drop)
 }
 
-pub(super) fn unblock_signals() -> Result<(), Errno> {
-    // SAFETY: an all-zero set is a valid value, and `sigemptyset` then makes it the empty one.
-    let mut none: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `none` is valid for writing and then for reading; the old set is not asked for.
+/// Which signals are blocked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blocked {
+    None,
+    All,
+}
+
+pub(crate) fn set_signal_mask(blocked: Blocked) -> Result<(), Errno> {
+    let mut mask = MaybeUninit::uninit();
+    // SAFETY: needed since libc's sets are opaque. Either call initialises the whole set, which is only read
+    // afterwards; the old set is not asked for.
     let result = unsafe {
-        libc::sigemptyset(&raw mut none);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut())
+        match blocked {
+            Blocked::None => libc::sigemptyset(mask.as_mut_ptr()),
+            Blocked::All => libc::sigfillset(mask.as_mut_ptr()),
+        };
+        libc::sigprocmask(libc::SIG_SETMASK, mask.as_ptr(), std::ptr::null_mut())
     };
     Errno::result(result).map(drop)
 }

@@ -16,6 +16,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 
 pub use calls::drop_capabilities;
+pub(crate) use calls::{Blocked, close_range, set_signal_mask};
 pub use stamps::{Keyring, MonotonicNanos, Stamps};
 pub use step::{Failure, Step};
 
@@ -25,6 +26,9 @@ use crate::template::{join_session_keyring, prctl};
 
 /// Where the channel lies in a sandbox; 0 to 2 are the standard streams, and there is nothing else.
 pub const CHANNEL: RawFd = 3;
+
+/// The first descriptor that a sandbox does not keep.
+const ABOVE_CHANNEL: libc::c_uint = CHANNEL.unsigned_abs() + 1;
 
 /// Why the plan for a sandbox could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -163,8 +167,8 @@ impl Prepared {
             let sources = [place.stdin, place.stdout, place.stderr, place.channel];
             calls::place_descriptors(sources.map(|source| source.as_raw_fd()))
         })?;
-        run(Step::CloseOthers, &mut calls::close_others)?;
-        run(Step::Signals, &mut calls::unblock_signals)?;
+        run(Step::CloseOthers, &mut || close_range(ABOVE_CHANNEL, libc::c_uint::MAX))?;
+        run(Step::Signals, &mut || set_signal_mask(Blocked::None))?;
         run(Step::Filter, &mut || self.delta.install())?;
         run(Step::ReadBack, &mut calls::read_back)?;
         stamps.set_keyring(keyring);

@@ -4,7 +4,8 @@ use nix::errno::Errno;
 
 macro_rules! steps {
     ($($(#[$doc:meta])* $step:ident = $id:literal, $name:literal;)*) => {
-        /// A step of the hardening, in the order in which [`Prepared::apply`](super::Prepared::apply) takes them.
+        /// A step of the hardening, in the order in which [`Prepared::apply`](super::Prepared::apply) takes them; a
+        /// shell takes some of them in [`ShellPlan::settle`](crate::shell::ShellPlan::settle).
         ///
         /// The numbers start at 100 and are stable within a version: they travel over a pipe.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,13 +48,13 @@ steps! {
     WorkingDirectory = 107, "enter the home directory";
     /// `capset(2)`. After the last step that needs a capability.
     Capabilities = 108, "drop all capabilities";
-    /// `PR_SET_DUMPABLE`. After the last change of credentials, which resets it.
-    Dumpable = 109, "become not dumpable";
+    /// `PR_SET_DUMPABLE`: off in a sandbox, on in a shell. After the last change of credentials, which resets it.
+    Dumpable = 109, "set whether it may be dumped";
     /// `dup3(2)`: standard input, output, error and the channel to 0, 1, 2 and 3.
     Descriptors = 110, "place the descriptors";
-    /// `close_range(2)` from 4 on: close-on-exec means nothing after a fork.
+    /// `close_range(2)` from 4 on (in a shell: all but one): close-on-exec means nothing after a fork.
     CloseOthers = 111, "close all other descriptors";
-    /// Signal mask emptied, or (in a shell) dispositions set.
+    /// Signal mask emptied, or (in a shell) filled and children ignored.
     Signals = 112, "set up signals";
     /// The delta filter: last, since it refuses steps before it.
     Filter = 113, "install the delta filter";

@@ -72,8 +72,8 @@ pub struct CompiledFilter {
 }
 
 impl CompiledFilter {
-    /// The filter of a parked shell's init, which only waits: any other call kills it, and with it everything in the
-    /// sandbox.
+    /// The filter of a parked shell's init, which only closes its descriptors and waits: any other call kills it,
+    /// and with it everything in the sandbox.
     ///
     /// The init stands below no other filter, and where there is one user id a sandbox may write into its memory
     /// (`/proc/1/mem`): this is what keeps the sandbox from borrowing a process that may do more than itself.
@@ -105,7 +105,7 @@ impl CompiledFilter {
     pub fn install(&self) -> Result<(), Errno> {
         let program = libc::sock_fprog { len: self.length, filter: self.program.as_ptr().cast_mut().cast() };
         let no_flags: libc::c_ulong = 0;
-        // SAFETY: libc has no wrapper for this call. `program` points to `length` instructions that live through the
+        // SAFETY: needed since libc has no wrapper for this call. `program` points to `length` instructions that live through the
         // call; the kernel only reads them, and `sock_filter` has the kernel's own layout (`repr(C)`).
         let result = unsafe {
             libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, no_flags, &raw const program)
@@ -123,11 +123,13 @@ impl CompiledFilter {
 /// `BPF_MAXINSNS`.
 const KERNEL_MAXIMUM: usize = 4096;
 
-/// What a process needs that waits for ever; `pause` is `ppoll` where the older call does not exist.
+/// What a process needs that closes its descriptors and waits for ever; `pause` is `ppoll` where the older call does
+/// not exist.
 const WAITING: &[i64] = &[
     #[cfg(target_arch = "x86_64")]
     libc::SYS_pause,
     libc::SYS_ppoll,
+    libc::SYS_close_range,
     libc::SYS_rt_sigreturn,
     libc::SYS_restart_syscall,
     libc::SYS_exit_group,

@@ -1,0 +1,1 @@
+//! Is this process safe to fork? Skeleton.

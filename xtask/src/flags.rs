@@ -1,0 +1,70 @@
+//! The command line.
+
+use std::ffi::OsString;
+
+xflags::xflags! {
+    /// The project's own commands. Start them anywhere in the project.
+    cmd xtask {
+        /// Run every test that this machine can run, in release mode: each test forks many sandboxes.
+        ///
+        /// Makes a virtual environment with numpy and pandas in target/venvs once. What cannot run here says
+        /// `SKIP` and why; with ZEROBOOT_NO_SKIP=1 a skip is a failure. The last line counts.
+        cmd test {
+            /// Run only the tests whose name contains this.
+            optional filter: String
+        }
+        /// Measure on this machine, next to the alternatives.
+        cmd bench {
+            /// Handed to the comparison as they are; `cargo xtask bench --help` lists them.
+            repeated args: OsString
+        }
+        /// All that a change must pass: format, tidy, clippy, the README's test command, documentation.
+        cmd ci {}
+        /// Check the project's own rules, which no lint knows: layers, unsafe, child-side code, sizes.
+        cmd tidy {}
+        /// Print this page.
+        cmd help {}
+    }
+}
+
+impl Xtask {
+    pub(crate) const HELP: &'static str = Self::HELP_;
+
+    /// Reads the words after the program's name.
+    pub(crate) fn read(words: impl Iterator<Item = OsString>) -> xflags::Result<Self> {
+        let mut words: Vec<_> = words.collect();
+        // Everything after `bench` belongs to the comparison, also what begins with a dash.
+        if words.first().is_some_and(|word| word == "bench") {
+            words.insert(1, "--".into());
+        }
+        Self::from_vec(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Xtask, XtaskCmd};
+
+    fn read(words: &[&str]) -> XtaskCmd {
+        Xtask::read(words.iter().map(Into::into)).unwrap().subcommand
+    }
+
+    #[test]
+    fn bench_hands_everything_on() {
+        let XtaskCmd::Bench(bench) = read(&["bench", "--quick", "--json", "out.json", "--help"]) else { panic!() };
+        assert_eq!(bench.args, ["--quick", "--json", "out.json", "--help"]);
+    }
+
+    #[test]
+    fn test_takes_a_filter() {
+        let XtaskCmd::Test(test) = read(&["test", "fork"]) else { panic!() };
+        assert_eq!(test.filter.as_deref(), Some("fork"));
+    }
+
+    #[test]
+    fn help_names_every_command() {
+        for command in ["test", "bench", "ci", "tidy", "help"] {
+            assert!(Xtask::HELP.contains(&format!("xtask {command}\n")), "{command} is missing");
+        }
+    }
+}
