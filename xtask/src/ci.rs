@@ -13,7 +13,8 @@ use crate::tidy;
 pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let readme = root.join("README.md");
     let readme = fs::read_to_string(&readme).with_context(|| format!("cannot read {}", readme.display()))?;
-    let test = test_command(&readme).context("README.md has no code line that starts with `cargo xtask test`")?;
+    let test =
+        test_command(&readme).context("README.md has no code line that starts with `cargo xtask test`")?;
 
     let steps: [(&str, &dyn Fn() -> anyhow::Result<()>); 5] = [
         ("format", &|| shell(root, "cargo fmt --all --check")),
@@ -68,7 +69,8 @@ fn tidy_is_clean(root: &Path) -> anyhow::Result<()> {
 
 fn shell(root: &Path, line: &str) -> anyhow::Result<()> {
     println!("$ {line}");
-    let status = Command::new("sh").args(["-c", line]).current_dir(root).status().context("cannot start sh")?;
+    let status =
+        Command::new("sh").args(["-c", line]).current_dir(root).status().context("cannot start sh")?;
     if !status.success() {
         bail!("`{line}` failed: {status}");
     }

@@ -42,6 +42,7 @@ impl Xtask {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may end there")]
 mod tests {
     use super::{Xtask, XtaskCmd};
 
@@ -51,7 +52,9 @@ mod tests {
 
     #[test]
     fn bench_hands_everything_on() {
-        let XtaskCmd::Bench(bench) = read(&["bench", "--quick", "--json", "out.json", "--help"]) else { panic!() };
+        let XtaskCmd::Bench(bench) = read(&["bench", "--quick", "--json", "out.json", "--help"]) else {
+            panic!()
+        };
         assert_eq!(bench.args, ["--quick", "--json", "out.json", "--help"]);
     }
 

@@ -6,7 +6,7 @@
 use std::env;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 
 use anyhow::{Context, anyhow};
@@ -35,7 +35,7 @@ pub(crate) fn run(root: &Path, filter: Option<&str>) -> anyhow::Result<ExitCode>
             Err(_) => cargo.env_remove("ZEROBOOT_TEST_VENV"),
         };
         eprintln!("$ cargo test --release {}", selection.join(" "));
-        let status = stream(cargo, &mut counts)?;
+        let status = stream(cargo, &mut counts, io::stdout(), io::stderr())?;
         if !status.success() {
             complaints.push(format!("cargo test {} ended with {status}", selection.join(" ")));
         }
@@ -49,14 +49,19 @@ pub(crate) fn run(root: &Path, filter: Option<&str>) -> anyhow::Result<ExitCode>
 }
 
 /// Runs the command with both of its streams passed on and counted.
-fn stream(mut command: Command, counts: &mut Counts) -> anyhow::Result<std::process::ExitStatus> {
+fn stream(
+    mut command: Command,
+    counts: &mut Counts,
+    out: impl Write,
+    err: impl Write + Send,
+) -> anyhow::Result<ExitStatus> {
     let mut child =
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("cannot start cargo")?;
     let stdout = child.stdout.take().context("standard output is piped")?;
     let stderr = child.stderr.take().context("standard error is piped")?;
     thread::scope(|scope| {
-        let errors = scope.spawn(|| pass_on(stderr, io::stderr()));
-        counts.add(pass_on(stdout, io::stdout())?);
+        let errors = scope.spawn(|| pass_on(stderr, err));
+        counts.add(pass_on(stdout, out)?);
         counts.add(errors.join().map_err(|_| anyhow!("the thread that passes standard error on panicked"))??);
         child.wait().context("cannot wait for cargo")
     })
@@ -67,7 +72,9 @@ fn pass_on(mut from: impl Read, mut to: impl Write) -> anyhow::Result<Counts> {
     let (mut counts, mut line, mut piece) = (Counts::default(), Vec::new(), [0; 8192]);
     loop {
         let length = from.read(&mut piece).context("cannot read what cargo prints")?;
-        to.write_all(&piece[..length]).and_then(|()| to.flush()).context("cannot pass on what cargo prints")?;
+        to.write_all(&piece[..length])
+            .and_then(|()| to.flush())
+            .context("cannot pass on what cargo prints")?;
         for byte in &piece[..length] {
             if *byte == b'\n' {
                 counts.line(&String::from_utf8_lossy(&line));
@@ -138,6 +145,7 @@ fn number_before(result: &str, word: &str) -> usize {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may end there")]
 mod tests {
     use std::process::Command;
 
@@ -164,13 +172,13 @@ test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out;
     #[test]
     fn both_streams_and_the_status_are_heard() {
         let mut command = Command::new("sh");
-        command.args([
-            "-c",
-            "echo 'SKIP one' >&2; echo 'test result: ok. 1 passed; 0 failed; 0 ignored'; exit 3",
-        ]);
-        let mut counts = Counts::default();
-        assert_eq!(stream(command, &mut counts).unwrap().code(), Some(3));
+        let script = "echo 'SKIP one' >&2; echo 'test result: ok. 1 passed; 0 failed; 0 ignored'; exit 3";
+        command.args(["-c", script]);
+        let (mut counts, mut out, mut err) = (Counts::default(), Vec::new(), Vec::new());
+        assert_eq!(stream(command, &mut counts, &mut out, &mut err).unwrap().code(), Some(3));
         assert_eq!(counts, Counts { passed: 1, failed: 0, skipped: 1 });
+        assert_eq!(out, b"test result: ok. 1 passed; 0 failed; 0 ignored\n");
+        assert_eq!(err, b"SKIP one\n");
     }
 
     #[test]

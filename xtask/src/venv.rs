@@ -23,7 +23,8 @@ pub(crate) fn scientific(root: &Path) -> anyhow::Result<PathBuf> {
     let pythons = pythons()?;
     // Only what was written last says that the rest is whole; and an environment can neither move nor change its
     // interpreter.
-    let expected = |python: &Python| format!("{} {} {}", PACKAGES.join(" "), python.identity, place.display());
+    let expected =
+        |python: &Python| format!("{} {} {}", PACKAGES.join(" "), python.identity, place.display());
     let found = fs::read_to_string(&marker).unwrap_or_default();
     if pythons.iter().any(|python| expected(python) == found) {
         return Ok(place);
@@ -100,6 +101,7 @@ fn remove(place: &Path) -> anyhow::Result<()> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may end there")]
 mod tests {
     use std::path::Path;
 

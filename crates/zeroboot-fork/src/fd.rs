@@ -150,6 +150,28 @@ fn receive_message(
     }
 }
 
+/// Takes possession of a descriptor that this program was started with, by its number, and makes it close-on-exec.
+///
+/// A descriptor made by this program has that flag already (Rust's library sets it always) and is refused, as is one
+/// taken before: so there is never a second owner.
+///
+/// # Errors
+/// `EBADF` when the number is not open, or a standard stream; `EEXIST` when it was made or taken here.
+pub fn take_inherited(number: RawFd) -> Result<OwnedFd, Errno> {
+    if number <= libc::STDERR_FILENO {
+        return Err(Errno::EBADF);
+    }
+    // SAFETY: no memory is passed; libc's call, since there is no owner to borrow from yet.
+    let flags = Errno::result(unsafe { libc::fcntl(number, libc::F_GETFD) })?;
+    if flags & libc::FD_CLOEXEC != 0 {
+        return Err(Errno::EEXIST);
+    }
+    // SAFETY: the same.
+    Errno::result(unsafe { libc::fcntl(number, libc::F_SETFD, flags | libc::FD_CLOEXEC) })?;
+    // SAFETY: open, and not made by this program, as was just seen: it came through exec, and had no owner.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// Room for one control message with [`MAX_FDS`] descriptors, aligned as `cmsghdr` wants it.
 #[derive(Default)]
 #[repr(C, align(8))]

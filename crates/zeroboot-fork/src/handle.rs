@@ -32,7 +32,7 @@ impl Child {
     ///
     /// # Errors
     /// `ECHILD` when this process is not its parent: it was made with [`Parent::CallersParent`](crate::Parent), or
-    /// this handle was inherited by a fork.
+    /// this handle was inherited by a fork. Also when `SIGCHLD` is ignored, since the kernel then reaps by itself.
     pub fn wait(&mut self) -> Result<Exit, Errno> {
         loop {
             match self.collect(0) {

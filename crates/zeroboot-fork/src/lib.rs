@@ -39,7 +39,7 @@ mod plan;
 mod step;
 mod threads;
 
-pub use child::InChild;
+pub use child::{InChild, leave};
 pub use clock::monotonic_ns;
 pub use exit::{Exit, ExitStatus, Usage, reap_any};
 pub use handle::{Child, pidfd_open, pidfd_signal};

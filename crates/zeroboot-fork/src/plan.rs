@@ -11,7 +11,7 @@ use crate::child::{InChild, STARTED, set_mask, start};
 use crate::clone::{Cloned, LibcState, Request, clone3};
 use crate::exit::Exit;
 use crate::handle::{Child, pidfd_open};
-use crate::step::{Hook, StepFailure, StepId};
+use crate::step::{Hook, StepFailure};
 use crate::threads::{self, Thread, ThreadCount};
 
 /// How the child is made.
@@ -126,6 +126,10 @@ pub enum ForkError {
     },
 }
 
+fn count_error(error: std::io::Error) -> ForkError {
+    ForkError::Count(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+}
+
 fn names(threads: &[Thread]) -> String {
     threads.iter().map(Thread::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -174,7 +178,8 @@ pub enum Forked {
 
 /// A fork, decided and checked; [`fork`](Self::fork) then costs one `fstat`, two `sigprocmask` and the fork itself.
 ///
-/// It belongs to the thread that prepared it.
+/// It belongs to the thread that prepared it. A child may use its copy of it; after a fork by other means than this
+/// crate, prepare a new one.
 #[derive(Debug)]
 pub struct ForkPlan {
     options: ForkOptions,
@@ -209,11 +214,26 @@ impl ForkPlan {
     /// The child has all memory and all descriptors of the parent, and every signal blocked; see [`InChild`]. Unflushed
     /// text in buffers exists twice: flush before, or leave the child by `_exit`.
     pub fn fork(&self) -> Result<Forked, ForkError> {
-        if self.count.now().map_err(ForkError::Count)? != 1 {
-            return Err(ForkError::Threads(threads::list()));
-        }
+        self.await_one_thread()?;
         // SAFETY: one thread, as was just counted; none can start meanwhile, since this one would have to start it.
         unsafe { self.fork_unchecked() }
+    }
+
+    /// The kernel still counts a thread for some microseconds after it was joined.
+    fn await_one_thread(&self) -> Result<(), ForkError> {
+        /// Far more than a thread on its way out needs; only a main thread that left before the others stays for good.
+        const YIELDS: usize = 1000;
+        for _ in 0..YIELDS {
+            if self.count.now().map_err(ForkError::Count)? == 1 {
+                return Ok(());
+            }
+            let running = threads::running().map_err(count_error)?;
+            if running.len() > 1 {
+                return Err(ForkError::Threads(running));
+            }
+            std::thread::yield_now();
+        }
+        Err(ForkError::Threads(threads::all().map_err(count_error)?))
     }
 
     /// Forks, however many threads there are.
@@ -234,13 +254,16 @@ impl ForkPlan {
             Way::Libc => unsafe { libc_fork() },
         };
         match cloned {
-            Ok(Cloned::Child) => Ok(Forked::Child(InChild {
-                libc: self.libc,
-                way: self.options.way,
-                signals: self.options.signals,
-                mask,
-                not_send: PhantomData,
-            })),
+            Ok(Cloned::Child) => {
+                threads::count_fork();
+                Ok(Forked::Child(InChild {
+                    libc: self.libc,
+                    way: self.options.way,
+                    signals: self.options.signals,
+                    mask,
+                    not_send: PhantomData,
+                }))
+            }
             Ok(Cloned::Parent { pid, pidfd }) => {
                 set_mask(&mask).map_err(ForkError::Signals)?;
                 Ok(Forked::Parent(Child::new(pid, pidfd)))
@@ -279,8 +302,11 @@ impl ForkPlan {
         match StepFailure::from_bytes(word) {
             STARTED if length == word.len() => Ok(child),
             failure => {
-                let exit = child.wait().map_err(SpawnError::Wait)?;
-                Err(if length == word.len() { failure.into() } else { SpawnError::Died(exit) })
+                let exit = child.wait();
+                if length == word.len() {
+                    return Err(failure.into());
+                }
+                Err(SpawnError::Died(exit.map_err(SpawnError::Wait)?))
             }
         }
     }
@@ -314,7 +340,21 @@ unsafe fn libc_fork() -> Result<Cloned, Errno> {
     if pid == 0 {
         return Ok(Cloned::Child);
     }
-    let pid = pid.unsigned_abs();
     // Nobody else reaps it, so the number is still its own even if it has ended.
-    Ok(Cloned::Parent { pid, pidfd: pidfd_open(pid)? })
+    match pidfd_open(pid.unsigned_abs()) {
+        Ok(pidfd) => Ok(Cloned::Parent { pid: pid.unsigned_abs(), pidfd }),
+        Err(errno) => {
+            abandon(pid);
+            Err(errno)
+        }
+    }
+}
+
+/// Ends a child that nobody will hold.
+fn abandon(pid: libc::pid_t) {
+    // SAFETY: `pid` is a child of this process that was not reaped; no memory is passed.
+    unsafe {
+        libc::kill(pid, libc::SIGKILL);
+        while libc::waitpid(pid, std::ptr::null_mut(), 0) < 0 && Errno::last() == Errno::EINTR {}
+    }
 }

@@ -122,7 +122,8 @@ fn empty_bounding_set() -> Result<(), SealTemplateError> {
 
 /// Joins a new anonymous session keyring: keyrings are not namespaced. One system call.
 pub(crate) fn join_session_keyring() -> Result<(), Errno> {
-    // SAFETY: libc has no wrapper for this call. A null name asks for a new anonymous keyring; nothing is read.
+    // SAFETY: needed since libc has no wrapper for this call. A null name asks for a new anonymous keyring; nothing
+    // is read.
     let result =
         unsafe { libc::syscall(libc::SYS_keyctl, JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
     Errno::result(result).map(drop)
@@ -136,7 +137,7 @@ pub(crate) fn prctl(option: libc::c_int, argument: libc::c_ulong) -> Result<(), 
 /// `prctl(2)` with one argument, for its answer.
 pub(crate) fn ask(option: libc::c_int, argument: libc::c_ulong) -> Result<libc::c_int, Errno> {
     let unused: libc::c_ulong = 0;
-    // SAFETY: every option that this crate uses takes an integer in its first argument and zeros after it; no memory
-    // is read or written.
+    // SAFETY: needed since `nix` wraps only some options. Every one that this crate uses takes an integer in its first
+    // argument and zeros after it; no memory is read or written.
     Errno::result(unsafe { libc::prctl(option, argument, unused, unused, unused) })
 }

@@ -6,17 +6,17 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::error::Error;
+use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode};
 
-use common::{content, forked, run, skip};
+use common::{Forked, Outcome, content, ensure, forked, run, skip};
 use libtest_mimic::{Failed, Trial};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use zeroboot_isolation::filter::{ALLOWED, CONDITIONS, CompiledFilter, Filters, REFUSED};
-
-type Outcome = Result<(), Box<dyn Error>>;
+use zeroboot_isolation::policy::{Policy, UserId};
+use zeroboot_isolation::shell::ShellPlan;
 
 fn main() -> ExitCode {
     run(vec![
@@ -375,31 +375,27 @@ fn script(program: &str, arguments: &[&str]) -> Result<(), Failed> {
 }
 
 fn shell_waits() -> Result<(), Failed> {
-    let ended = |body: fn()| {
-        let (_, ended) = forked(move || {
-            no_new_privs()?;
-            // SAFETY: no memory is passed. The default action of the alarm ends a process that waits.
-            unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const SOON, std::ptr::null_mut()) };
-            CompiledFilter::shell()?.install()?;
-            body();
-            Ok(())
-        })?;
-        Ok::<_, Failed>(ended.signal())
-    };
-    let waiting = ended(|| zeroboot_isolation::shell::idle())?;
-    let asking = ended(|| {
-        nix::unistd::getppid();
-    })?;
-    match (waiting, asking) {
-        (Some(libc::SIGALRM), Some(libc::SIGSYS)) => Ok(()),
-        other => Err(format!("{other:?}").into()),
-    }
-}
+    let (mut parked, open) = std::io::pipe()?;
+    let shell = Forked::start(|| ShellPlan::prepare(&Policy::strict(), UserId(1000))?.park())?;
+    drop(open);
+    // The end of file: it has closed every descriptor, which it does below its filter.
+    parked.read_to_end(&mut Vec::new())?;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", shell.pid))?;
+    let (_, ended) = shell.kill()?;
+    ensure(status.contains("\nSeccomp:\t2\n"), || status)?;
+    // Anything else would say that it ended by itself.
+    ensure(ended.signal() == Some(libc::SIGKILL), || format!("{ended:?}"))?;
 
-static SOON: libc::itimerval = libc::itimerval {
-    it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 },
-    it_value: libc::timeval { tv_sec: 0, tv_usec: 100_000 },
-};
+    let (_, asking) = forked(|| {
+        let filter = CompiledFilter::shell()?;
+        no_new_privs()?;
+        filter.install()?;
+        nix::unistd::getppid();
+        Ok(())
+    })?;
+    ensure(asking.signal() == Some(libc::SIGSYS), || format!("{asking:?}"))?;
+    Ok(())
+}
 
 fn needs_no_new_privs() -> Result<(), Failed> {
     let without = |pick: fn(&Filters) -> &CompiledFilter| {

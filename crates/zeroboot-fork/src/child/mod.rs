@@ -84,8 +84,11 @@ pub(crate) fn start(
     leave(body());
 }
 
-/// Leaves at once: no destructor, no exit handler, no flush.
-fn leave(code: u8) -> ! {
+/// Leaves at once: no destructor, no exit handler, no flush. See `_exit(2)`.
+///
+/// # After fork
+/// One system call: how a child that may not unwind ends.
+pub fn leave(code: u8) -> ! {
     // SAFETY: ends the process; nothing after it runs.
     unsafe { libc::_exit(code.into()) }
 }

@@ -21,8 +21,8 @@ use crate::template::{ask, prctl};
 pub fn drop_capabilities() -> Result<(), Errno> {
     prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong)?;
     let (header, none) = (THIS_THREAD, [CapabilityData::default(); 2]);
-    // SAFETY: libc has no wrapper for this call. Header and data have the kernel's layout for version 3 (two halves)
-    // and live through the call; the kernel only reads them.
+    // SAFETY: needed since libc has no wrapper for this call. Header and data have the kernel's layout for version 3
+    // (two halves) and live through the call; the kernel only reads them.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) };
     Errno::result(result).map(drop)
 }
@@ -97,8 +97,8 @@ pub(super) fn place_descriptors(mut sources: [RawFd; 4]) -> Result<(), Errno> {
     }
     for (source, target) in sources.into_iter().zip(0..=CHANNEL) {
         let flags = if target == CHANNEL { libc::O_CLOEXEC } else { 0 };
-        // SAFETY: needed since `nix` wants an owner of the target. No memory is passed. What lay there was one of the sources, which has moved, or belongs to
-        // the template's code, which never runs in this process again.
+        // SAFETY: needed since `nix` wants an owner of the target. No memory is passed. What lay there was one of the
+        // sources, which has moved, or belongs to the template's code, which never runs in this process again.
         Errno::result(unsafe { libc::dup3(source, target, flags) })?;
     }
     Ok(())
@@ -137,8 +137,8 @@ pub(crate) fn set_signal_mask(blocked: Blocked) -> Result<(), Errno> {
 pub(super) fn read_back() -> Result<(), Errno> {
     let mut header = THIS_THREAD;
     let mut held = [CapabilityData { effective: 1, permitted: 1, inheritable: 1 }; 2];
-    // SAFETY: libc has no wrapper for this call. Header and data have the kernel's layout for version 3 and live
-    // through the call; the kernel writes the two halves of `held`.
+    // SAFETY: needed since libc has no wrapper for this call. Header and data have the kernel's layout for version 3
+    // and live through the call; the kernel writes the two halves of `held`.
     Errno::result(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, held.as_mut_ptr()) })?;
     let filtered = ask(libc::PR_GET_SECCOMP, 0)? == 2;
     let bound = ask(libc::PR_GET_NO_NEW_PRIVS, 0)? == 1;

@@ -14,7 +14,8 @@ impl MonotonicNanos {
     /// One system call or less: allowed in the child.
     pub fn now() -> Self {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: `time` is valid for writing. The call cannot fail: the clock always exists.
+        // SAFETY: needed since the standard library's `Instant` hides its number. `time` is valid for writing; the call
+        // cannot fail, as the clock always exists.
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
         Self(time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs())
     }

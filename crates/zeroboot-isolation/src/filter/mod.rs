@@ -105,8 +105,8 @@ impl CompiledFilter {
     pub fn install(&self) -> Result<(), Errno> {
         let program = libc::sock_fprog { len: self.length, filter: self.program.as_ptr().cast_mut().cast() };
         let no_flags: libc::c_ulong = 0;
-        // SAFETY: needed since libc has no wrapper for this call. `program` points to `length` instructions that live through the
-        // call; the kernel only reads them, and `sock_filter` has the kernel's own layout (`repr(C)`).
+        // SAFETY: needed since libc has no wrapper for this call. `program` points to `length` instructions that live
+        // through the call; the kernel only reads them, and `sock_filter` has the kernel's own layout (`repr(C)`).
         let result = unsafe {
             libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, no_flags, &raw const program)
         };

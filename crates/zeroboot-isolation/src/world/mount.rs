@@ -20,11 +20,11 @@ const MOUNT_ATTR_NOSUID: u64 = 0x2;
 /// A detached copy of the mounts at `path`, those below it included.
 pub(super) fn open_tree(path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | libc::AT_RECURSIVE as libc::c_uint;
-    // SAFETY: there is no wrapper for this call; `path` is a valid C string for its whole duration.
+    // SAFETY: needed since there is no wrapper for this call; `path` is a valid C string for its whole duration.
     let fd = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
     let fd = Errno::result(fd)?;
     let fd = i32::try_from(fd).map_err(|_| Errno::EBADF)?;
-    // SAFETY: the kernel has just given us this descriptor, and nobody else knows of it.
+    // SAFETY: needed to own it. The kernel has just given us this descriptor, and nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -40,7 +40,7 @@ pub(super) fn make_root_read_only(root: BorrowedFd<'_>) -> Result<(), Errno> {
 
 fn set_attributes(tree: BorrowedFd<'_>, attr_set: u64, flags: libc::c_int) -> Result<(), Errno> {
     let attributes = MountAttr { attr_set, attr_clr: 0, propagation: 0, userns_fd: 0 };
-    // SAFETY: there is no wrapper for this call; the path is a valid empty C string, and the structure has the
+    // SAFETY: needed since there is no wrapper for this call; the path is a valid empty C string, and the structure has the
     // kernel's layout and lives through the call.
     let result = unsafe {
         libc::syscall(
@@ -57,7 +57,7 @@ fn set_attributes(tree: BorrowedFd<'_>, attr_set: u64, flags: libc::c_int) -> Re
 
 /// Attaches a detached tree at `target`.
 pub(super) fn attach(tree: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
-    // SAFETY: there is no wrapper for this call; both paths are valid C strings.
+    // SAFETY: needed since there is no wrapper for this call; both paths are valid C strings.
     let result = unsafe {
         libc::syscall(
             libc::SYS_move_mount,

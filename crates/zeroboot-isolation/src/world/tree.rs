@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -34,12 +34,16 @@ const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// The system's own directories: bound where they are directories, copied as links where they are links.
 const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
-/// A read-only view of a host path at the same or another place in the tree.
+/// Where every sandbox has private file systems, which would hide a view: nothing can be shown there or below.
+const COVERED: [&str; 5] = ["/proc", "/tmp", "/var/tmp", "/dev/shm", HOME];
+
+/// A read-only view of a host path, and of what is mounted below it, at the same or another place in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bind {
     /// A file or directory of the host.
     pub source: PathBuf,
-    /// Where it is seen: an absolute path.
+    /// Where it is seen: an absolute path without `..`, and not at or below `/proc`, `/tmp`, `/var/tmp`, `/dev/shm`
+    /// or [`HOME`].
     pub target: PathBuf,
 }
 
@@ -49,12 +53,19 @@ pub enum TreeError {
     /// A path has a byte that no path can have.
     #[error("{} is not a path that can be mounted", .0.display())]
     Path(PathBuf),
-    /// A source could not be opened.
+    /// A view would be hidden, or lie outside of the tree.
+    #[error(
+        "nothing can be shown at {} in the sandbox: choose an absolute path that is not below a private file system \
+         (/tmp, /var/tmp, /dev/shm, /proc, {HOME})",
+        .0.display()
+    )]
+    Target(PathBuf),
+    /// A source could not be opened, or not be put in its place.
     #[error("cannot show {} in the sandbox: {source}", path.display())]
     Source {
-        /// The source.
+        /// The source, or the place.
         path: PathBuf,
-        /// What the kernel answered to `open_tree` or `mount_setattr`.
+        /// What the kernel answered to `open_tree`, `mount_setattr` or `move_mount`.
         source: Errno,
     },
     /// The warden could not take the mapped user id.
@@ -102,11 +113,15 @@ enum Directory {
 /// Builds the tree, makes it the root of this process, and detaches the host's.
 ///
 /// Call it as pid 1 of the new pid namespace, after the ids were mapped: `/proc` shows that namespace. Afterwards the
-/// process runs as [`TEMPLATE_USER`], with all its capabilities.
+/// process runs as [`TEMPLATE_USER`], with all its capabilities and the umask 022, and where it had another user id
+/// before it is no longer dumpable.
 ///
 /// # Errors
 /// [`TreeError`]. Nothing is undone: leave the process.
 pub fn build_tree(binds: &[Bind], ids: IdMap) -> Result<(), TreeError> {
+    if let Some(bind) = binds.iter().find(|bind| !can_be_target(&bind.target)) {
+        return Err(TreeError::Target(bind.target.clone()));
+    }
     mount_at("/", None, "/", MsFlags::MS_PRIVATE | MsFlags::MS_REC, "")?;
     let opened = open_sources(binds)?;
     become_template_user(ids).map_err(TreeError::Identity)?;
@@ -131,6 +146,14 @@ pub fn build_tree(binds: &[Bind], ids: IdMap) -> Result<(), TreeError> {
     pivot(root)
 }
 
+fn can_be_target(path: &Path) -> bool {
+    let mut parts = path.components();
+    parts.next() == Some(Component::RootDir)
+        && parts.clone().next().is_some()
+        && parts.all(|part| matches!(part, Component::Normal(_)))
+        && !COVERED.iter().any(|covered| path.starts_with(covered))
+}
+
 fn open_sources(binds: &[Bind]) -> Result<Vec<Opened>, TreeError> {
     let mut opened = Vec::new();
     for directory in SYSTEM.iter().map(Path::new) {
@@ -152,9 +175,8 @@ fn open_sources(binds: &[Bind]) -> Result<Vec<Opened>, TreeError> {
 fn open_source(source: &Path, target: &Path) -> Result<Opened, TreeError> {
     let failed = |errno| TreeError::Source { path: source.to_owned(), source: errno };
     let tree = calls::open_tree(&c_path(source)?).map_err(failed)?;
-    if !source.starts_with("/dev") {
-        calls::make_read_only(tree.as_fd()).map_err(failed)?;
-    }
+    // A device can be written to all the same: what is read-only is its node.
+    calls::make_read_only(tree.as_fd()).map_err(failed)?;
     let directory = if source.is_dir() { Directory::Yes } else { Directory::No };
     Ok(Opened { tree, target: target.to_owned(), directory })
 }

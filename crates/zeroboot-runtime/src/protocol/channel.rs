@@ -26,7 +26,7 @@ impl<'a> ChannelFrame<'a> {
     const DONE: u8 = b'D';
 
     /// The size of the packet that says [`Ready`](Self::Ready).
-    pub const READY_SIZE: usize = 1 + Stamps::SIZE;
+    pub const READY_SIZE: usize = 1 + Stamps::LENGTH;
 
     /// The packet for [`Ready`](Self::Ready). System calls none, allocation none: it is sent by the fresh child.
     #[must_use]

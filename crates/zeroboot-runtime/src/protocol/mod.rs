@@ -19,7 +19,7 @@ mod setup;
 pub use channel::{CHANNEL_FRAME, ChannelFrame};
 pub use job::{Job, JobError, JobReader};
 pub use report::{LinkMessage, Report, SpawnStamps};
-pub use setup::{FromTemplate, FromWarden, Setup, TEXT_LIMIT, ToWarden};
+pub use setup::{FromTemplate, FromWarden, Program, SPAWN_REQUEST, Setup, TEXT_LIMIT, TemplateSetup, ToWarden};
 
 /// A packet that is not one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use zeroboot_isolation::policy::{Bytes, Policy};
+use zeroboot_isolation::world::IdMap;
 
 /// The longest text that a warden or template sends about a failure, in bytes.
 pub const TEXT_LIMIT: usize = 8 * 1024;
@@ -17,8 +19,8 @@ pub struct Setup {
     pub range: bool,
     /// Views of the host's files: source, and place in the tree.
     pub binds: Vec<(PathBuf, PathBuf)>,
-    /// The program that becomes the template, as seen in the tree.
-    pub program: PathBuf,
+    /// The program that becomes the template.
+    pub program: Program,
     /// Its arguments, without its own name.
     pub arguments: Vec<String>,
     /// Its whole environment.
@@ -30,6 +32,56 @@ pub struct Setup {
     /// Size limit of each private file system of a sandbox, in bytes.
     pub tmp_bytes: u64,
 }
+
+/// Which program becomes the template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Program {
+    /// A path in the tree.
+    Path(PathBuf),
+    /// The first of the extras: a file of the host that is in no tree.
+    FirstExtra,
+}
+
+/// What the template is told first, over the control socket, as JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateSetup {
+    /// Whether each sandbox takes a user id of its own.
+    pub own_user: bool,
+    /// Limit of open descriptors.
+    pub open_files: u64,
+    /// Limit of processes, where there is a user id of its own.
+    pub processes: u64,
+    /// Limit of a file's size, in bytes.
+    pub file_bytes: Option<u64>,
+}
+
+impl TemplateSetup {
+    /// The limits of a policy.
+    #[must_use]
+    pub fn new(policy: &Policy, ids: IdMap) -> Self {
+        let limits = &policy.limits;
+        Self {
+            own_user: ids == IdMap::Range,
+            open_files: limits.open_files,
+            processes: limits.processes,
+            file_bytes: limits.file_size.map(|size| size.0),
+        }
+    }
+
+    /// The policy that they make.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let policy = Policy::strict().open_files(self.open_files).processes(self.processes);
+        match self.file_bytes {
+            Some(bytes) => policy.file_size(Bytes(bytes)),
+            None => policy,
+        }
+    }
+}
+
+/// The packet that asks a template for a sandbox; the descriptors that come with it say the rest:
+/// standard input, output, error, channel and report.
+pub const SPAWN_REQUEST: [u8; 5] = *b"spawn";
 
 /// Later packets from the host to the warden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,115 @@
+//! Memory that is shared, and libraries that are loaded, from `/proc/self/smaps`.
+
+use std::fs;
+use std::io;
+
+/// One mapping that a child would inherit.
+pub(super) struct Mapping {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) name: String,
+    is_shared_writable: bool,
+}
+
+/// All of them.
+pub(super) struct Mappings(Vec<Mapping>);
+
+/// `smaps` and not `maps`, since only it tells of `MADV_DONTFORK`.
+pub(super) fn read() -> io::Result<Mappings> {
+    let text = String::from_utf8_lossy(&fs::read("/proc/self/smaps")?).into_owned();
+    Ok(Mappings(parse(&text)))
+}
+
+impl Mappings {
+    /// The ones that are writable and shared.
+    pub(super) fn shared(&self) -> impl Iterator<Item = &Mapping> {
+        self.0.iter().filter(|mapping| mapping.is_shared_writable)
+    }
+
+    /// The variables that keep the loaded libraries from starting threads.
+    pub(super) fn variables(&self) -> Vec<&'static str> {
+        let is_loaded = |hint: &str| self.0.iter().any(|mapping| is_library(&mapping.name, hint));
+        let mut variables: Vec<&'static str> =
+            LIBRARIES.iter().filter(|(hint, _)| is_loaded(hint)).map(|(_, variable)| *variable).collect();
+        variables.dedup();
+        variables
+    }
+}
+
+/// A library, by a part of its file's name (of its directory's, where it ends in a slash), and its variable. Neighbours
+/// share one.
+const LIBRARIES: [(&str, &str); 7] = [
+    ("openblas", "OPENBLAS_NUM_THREADS"),
+    ("libgomp", "OMP_NUM_THREADS"),
+    ("libomp", "OMP_NUM_THREADS"),
+    ("libiomp", "OMP_NUM_THREADS"),
+    ("libmkl_", "MKL_NUM_THREADS"),
+    ("libblis", "BLIS_NUM_THREADS"),
+    ("/numexpr/", "NUMEXPR_NUM_THREADS"),
+];
+
+fn is_library(path: &str, hint: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let place = if hint.ends_with('/') { path } else { file };
+    path.starts_with('/') && path.contains(".so") && place.contains(hint)
+}
+
+fn parse(smaps: &str) -> Vec<Mapping> {
+    let mut mappings: Vec<Mapping> = Vec::new();
+    for line in smaps.lines() {
+        if let Some(mapping) = parse_head(line) {
+            mappings.push(mapping);
+        } else if let Some(flags) = line.strip_prefix("VmFlags:")
+            && flags.split_whitespace().any(|flag| flag == "dc")
+        {
+            // MADV_DONTFORK: no child has it.
+            mappings.pop();
+        }
+    }
+    mappings
+}
+
+/// `start-end perms offset device inode name`; the lines below a head do not begin with two numbers.
+fn parse_head(line: &str) -> Option<Mapping> {
+    let mut fields = line.splitn(6, ' ');
+    let (start, end) = fields.next()?.split_once('-')?;
+    let (start, end) = (u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?);
+    let permissions = fields.next()?.as_bytes();
+    let is_shared_writable = permissions.get(1) == Some(&b'w') && permissions.get(3) == Some(&b's');
+    let name = fields.nth(3).unwrap_or_default().trim_start().to_owned();
+    Some(Mapping { start, end, name, is_shared_writable })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMAPS: &str = "\
+55d000-55e000 r-xp 00001000 08:01 99                         /usr/lib/a b/libopenblas.so.0
+Rss:                   4 kB
+VmFlags: rd ex mr mw me
+7f0000-7f2000 rw-s 00000000 00:01 12                         /dev/zero (deleted)
+VmFlags: rd wr sh mr mw me ms
+7f3000-7f4000 rw-s 00000000 00:01 13                         /dev/shm/x
+VmFlags: rd wr sh mr mw me ms dc
+7f5000-7f6000 r--s 00000000 00:01 14                         /usr/share/libomp.so.txt
+7f6000-7f7000 rw-p 00000000 00:00 0 
+7f7000-7f8000 rw-p 00000000 00:00 0                          [heap]
+";
+
+    #[test]
+    fn shared_and_writable_and_inherited() {
+        let mappings = Mappings(parse(SMAPS));
+        let shared: Vec<_> = mappings.shared().map(|m| (m.start, m.end, m.name.as_str())).collect();
+        assert_eq!(shared, [(0x7f_0000, 0x7f_2000, "/dev/zero (deleted)")]);
+        assert_eq!(mappings.0.len(), 5);
+    }
+
+    #[test]
+    fn libraries_are_known_by_file_name() {
+        let variables = Mappings(parse(SMAPS)).variables();
+        assert_eq!(variables, ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"]);
+        assert!(!is_library("/opt/openblas/libz.so.1", "openblas"));
+        assert!(is_library("/x/numexpr/interpreter.cpython-312.so", "/numexpr/"));
+    }
+}

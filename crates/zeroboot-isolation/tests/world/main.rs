@@ -1,0 +1,75 @@
+//! The warden's world and the shells in it, seen from inside.
+//!
+//! Each test makes a world of its own as the warden does: a first process unshares, a helper with the host's identity
+//! maps the ids, and a second process, pid 1 of the world, builds the tree. All of it ends with the test.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod shell;
+mod tree;
+
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+use common::{Forked, Outcome, forked, skip};
+use libtest_mimic::{Failed, Trial};
+use zeroboot_isolation::world::{Bind, IdMap, build_tree, unshare};
+
+type Test = fn() -> Result<(), Failed>;
+
+fn main() -> ExitCode {
+    let trials: [(&str, Test); 14] = [
+        ("the_system_is_read_only", tree::system_is_read_only),
+        ("private_places_can_be_written", tree::private_places_can_be_written),
+        ("only_what_belongs_there_is_there", tree::only_what_belongs_there_is_there),
+        ("no_mount_of_the_host_is_left", tree::no_mount_of_the_host_is_left),
+        ("proc_shows_the_world_alone", tree::proc_shows_the_world_alone),
+        ("the_user_is_called_sandbox", tree::user_is_called_sandbox),
+        ("devices_work", tree::devices_work),
+        ("a_bind_is_seen_and_read_only", tree::bind_is_seen_and_read_only),
+        ("a_missing_source_is_named", tree::missing_source_is_named),
+        ("a_bind_that_would_be_hidden_is_refused", tree::hidden_bind_is_refused),
+        ("lent_capabilities_survive_an_exec", tree::lent_capabilities_survive_an_exec),
+        ("a_sealed_template_joins_a_parked_shell", shell::sealed_template_joins),
+        ("only_a_settled_shell_can_be_joined", shell::only_a_settled_shell_can_be_joined),
+        ("a_shell_reaps_orphans", shell::shell_reaps_orphans),
+    ];
+    common::run(trials.map(|(name, test)| Trial::test(name, move || unless_forbidden(test))).into())
+}
+
+/// Skips where the kernel does not let this user make a world.
+fn unless_forbidden(test: Test) -> Result<(), Failed> {
+    match forked(|| Ok(unshare()?))?.0 {
+        complaint if complaint.is_empty() => test(),
+        complaint => skip(&complaint),
+    }
+}
+
+/// Runs `body` as pid 1 of a new world.
+fn in_world(binds: &[Bind], body: impl FnOnce() -> Outcome) -> Result<(), Failed> {
+    before_the_tree(|ids| {
+        build_tree(binds, ids)?;
+        body()
+    })
+}
+
+/// Runs `body` as pid 1 of new namespaces whose ids are mapped.
+fn before_the_tree(body: impl FnOnce(IdMap) -> Outcome) -> Result<(), Failed> {
+    let ids = IdMap::of_this_process();
+    let (mut unshared_here, mut unshared) = std::io::pipe()?;
+    let (mut mapped, mut mapped_here) = std::io::pipe()?;
+    let first = Forked::start(|| {
+        unshare()?;
+        unshared.write_all(b"u")?;
+        mapped.read_exact(&mut [0])?;
+        Forked::start(|| body(ids))?.content()
+    })?;
+    drop((unshared, mapped));
+    // Where it fails the first process says why: it meets an end of file.
+    if unshared_here.read(&mut [0])? == 1 {
+        ids.write(first.pid.unsigned_abs())?;
+        mapped_here.write_all(b"m")?;
+    }
+    drop(mapped_here);
+    Ok(first.content()?)
+}

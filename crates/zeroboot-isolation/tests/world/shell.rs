@@ -1,0 +1,220 @@
+//! Shells: parked, joined by a sealed template, and what a process that joined finds there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use libtest_mimic::Failed;
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
+use nix::unistd::{Gid, Uid};
+use zeroboot_isolation::filter::Filters;
+use zeroboot_isolation::policy::{Bytes, Policy, UserId};
+use zeroboot_isolation::seal::{Namespace, Seal};
+use zeroboot_isolation::shell::ShellPlan;
+use zeroboot_isolation::template::seal_template;
+use zeroboot_isolation::world::{HOME, IdMap, TEMPLATE_USER};
+
+use super::common::{Forked, Outcome, ensure};
+use super::in_world;
+
+const PRIVATE: [&str; 3] = ["/tmp", "/dev/shm", HOME];
+const SIZE: Bytes = Bytes::kibi(256);
+
+/// The user of the sandbox: one of its own where the host lends more than one.
+fn user() -> UserId {
+    match IdMap::of_this_process() {
+        IdMap::Range => UserId(2000),
+        IdMap::Single => TEMPLATE_USER,
+    }
+}
+
+const SHELLS_NAMESPACES: libc::c_int = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC;
+
+/// A shell that is parked: it has closed every descriptor.
+fn parked() -> Outcome<Forked> {
+    let plan = ShellPlan::prepare(&Policy::strict().tmp(SIZE), user())?;
+    let (mut ready, mut settled) = std::io::pipe()?;
+    let shell = Forked::with_namespaces(SHELLS_NAMESPACES, || {
+        plan.settle(settled.as_fd())?;
+        let open: Vec<_> = (0..1024).filter(|number| is_open(*number)).collect();
+        settled.write_all(if open == [settled.as_raw_fd()] { b"y" } else { b"n" })?;
+        plan.park()
+    })?;
+    drop(settled);
+    let mut answer = Vec::new();
+    ready.read_to_end(&mut answer)?;
+    match &answer[..] {
+        b"y" => Ok(shell),
+        b"n" => Err("the shell has kept more than one descriptor".into()),
+        _ => Err(format!("the shell did not settle: {:?}", shell.end()?).into()),
+    }
+}
+
+fn is_open(number: RawFd) -> bool {
+    // SAFETY: no memory is passed, and nothing is kept.
+    unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+}
+
+fn pidfd(process: &Forked) -> Outcome<OwnedFd> {
+    // SAFETY: the number is the one of a process that is not reaped.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process.pid, 0) })?;
+    // SAFETY: the kernel has just given us this descriptor, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd.try_into()?) })
+}
+
+/// Runs `body` in a process that a sealed template forked into the shell.
+fn joined(shell: &OwnedFd, body: impl FnOnce() -> Outcome) -> Outcome<Forked> {
+    let filters = Filters::compile()?;
+    Forked::start(|| {
+        seal_template(&filters)?;
+        setns(shell, CloneFlags::CLONE_NEWPID)?;
+        Forked::start(|| {
+            setns(shell, CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC)?;
+            body()
+        })?
+        .content()
+    })
+}
+
+fn numbers(directory: &str) -> Outcome<BTreeSet<u32>> {
+    Ok(fs::read_dir(directory)?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect())
+}
+
+pub(crate) fn sealed_template_joins() -> Result<(), Failed> {
+    in_world(&[], || {
+        for directory in PRIVATE {
+            fs::write(Path::new(directory).join("of the world"), "")?;
+        }
+        let shell = parked()?;
+        let seal = Seal::read(shell.pid.unsigned_abs())?;
+        let outer = Seal::read(std::process::id())?;
+        let own = [Namespace::Pid, Namespace::Mount, Namespace::Ipc];
+        let sealed = seal.namespaces == own && seal.no_new_privs;
+        ensure(sealed && seal.seccomp_filters == outer.seccomp_filters + 1, || format!("{seal:?}"))?;
+        // From outside its pid namespace a signal with a default action would end it.
+        // SAFETY: no memory is passed; the number is the one of a process that is not reaped.
+        Errno::result(unsafe { libc::kill(shell.pid, libc::SIGTERM) })?;
+
+        let (mut checked, mut checked_there) = std::io::pipe()?;
+        let (mut never, open) = std::io::pipe()?;
+        let template = joined(&pidfd(&shell)?, || {
+            as_its_user_sees_it()?;
+            checked_there.write_all(b"c")?;
+            never.read_exact(&mut [0])?;
+            Ok(())
+        })?;
+        drop(checked_there);
+        if checked.read(&mut [0])? == 0 {
+            return template.content();
+        }
+        // Whatever is in the sandbox ends with its shell.
+        let (_, ended) = shell.kill()?;
+        let (complaint, _) = template.end()?;
+        drop(open);
+        ensure(ended.signal() == Some(libc::SIGKILL), || format!("the shell ended by itself: {ended:?}"))?;
+        ensure(complaint == " (Ended(9))", || format!("the sandbox: {complaint}"))?;
+        for directory in PRIVATE {
+            let found = fs::read_dir(directory)?.count();
+            ensure(found == 1, || format!("{found} files in the world's own {directory}"))?;
+        }
+        Ok(())
+    })
+}
+
+fn as_its_user_sees_it() -> Outcome {
+    let found = numbers("/proc")?;
+    ensure(found == BTreeSet::from([1, std::process::id()]), || format!("/proc shows {found:?}"))?;
+    let status = fs::read_to_string("/proc/1/status")?;
+    for wanted in ["CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapInh:\t0000000000000000"] {
+        ensure(status.contains(wanted), || format!("no {wanted} in {status}"))?;
+    }
+    let open = numbers("/proc/1/fd")?;
+    ensure(open.is_empty(), || format!("the shell has the descriptors {open:?}"))?;
+
+    let (id, home) = (user().0, fs::metadata(HOME)?);
+    let found = (home.uid(), home.gid(), home.mode() & 0o7777);
+    ensure(found == (id, id, 0o700), || format!("the home directory: {found:?}"))?;
+    let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
+    nix::unistd::setresgid(gid, gid, gid)?;
+    nix::unistd::setresuid(uid, uid, uid)?;
+    for directory in PRIVATE {
+        let found = fs::read_dir(directory)?.count();
+        ensure(found == 0, || format!("{found} files in a new {directory}"))?;
+        let mut file = fs::File::create(Path::new(directory).join("large"))?;
+        file.write_all(&vec![1; usize::try_from(SIZE.0)?])?;
+        match file.write_all(b"x") {
+            Err(error) if error.kind() == ErrorKind::StorageFull => {}
+            other => return Err(format!("{directory} holds more than {SIZE:?}: {other:?}").into()),
+        }
+    }
+    Ok(())
+}
+
+/// The kernel's own check, which keeps a template away from processes that hold more than it does.
+pub(crate) fn only_a_settled_shell_can_be_joined() -> Result<(), Failed> {
+    in_world(&[], || {
+        let (mut never, open) = std::io::pipe()?;
+        let raw = Forked::with_namespaces(SHELLS_NAMESPACES, || Ok(never.read_exact(&mut [0])?))?;
+        let refused = joined(&pidfd(&raw)?, || Ok(()))?.end()?.0;
+        raw.kill()?;
+        drop(open);
+        ensure(refused.contains("EPERM"), || format!("a shell that has not settled was joined: {refused}"))?;
+
+        let shell = parked()?;
+        joined(&pidfd(&shell)?, || Ok(()))?.content()?;
+        shell.kill()?;
+        Ok(())
+    })
+}
+
+pub(crate) fn shell_reaps_orphans() -> Result<(), Failed> {
+    in_world(&[], || {
+        let shell = parked()?;
+        let joined = joined(&pidfd(&shell)?, || {
+            let (mut here, mut there) = std::io::pipe()?;
+            let (mut go, mut go_here) = std::io::pipe()?;
+            let parent = Forked::start(|| {
+                // Nobody but the shell is left to reap this one.
+                Forked::start(|| {
+                    go.read_exact(&mut [0])?;
+                    there.write_all(&std::process::id().to_ne_bytes())?;
+                    Ok(there.write_all(&nix::unistd::getppid().as_raw().to_ne_bytes())?)
+                })?;
+                Ok(())
+            })?;
+            parent_is_gone(parent)?;
+            go_here.write_all(b"g")?;
+            let (mut orphan, mut father) = ([0; 4], [0; 4]);
+            here.read_exact(&mut orphan)?;
+            here.read_exact(&mut father)?;
+            let (orphan, father) = (i32::from_ne_bytes(orphan), i32::from_ne_bytes(father));
+            ensure(father == 1, || format!("the orphan went to {father}"))?;
+            // A zombie would stay for ever; one that is reaped is gone soon.
+            let started = std::time::Instant::now();
+            // SAFETY: signal 0 only asks whether there is such a process.
+            while unsafe { libc::kill(orphan, 0) } == 0 {
+                ensure(started.elapsed().as_secs() < 20, || "the orphan is not reaped".to_owned())?;
+                std::thread::yield_now();
+            }
+            Ok(())
+        })?;
+        joined.content()?;
+        shell.kill()?;
+        Ok(())
+    })
+}
+
+/// Reaps a process without waiting for the end of file: its own child holds the pipe as well.
+fn parent_is_gone(parent: Forked) -> Outcome {
+    let mut status = 0;
+    // SAFETY: `status` is valid for writing.
+    let reaped = Errno::result(unsafe { libc::waitpid(parent.pid, &raw mut status, 0) })?;
+    ensure(reaped == parent.pid && status == 0, || format!("{reaped} ended with {status:#x}"))
+}
