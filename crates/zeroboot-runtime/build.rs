@@ -39,7 +39,8 @@ fn main() {
     for name in OUTER {
         build.env_remove(name);
     }
-    let status = build.status().unwrap_or_else(|error| panic!("cannot start cargo for the embedded parts: {error}"));
+    let status =
+        build.status().unwrap_or_else(|error| panic!("cannot start cargo for the embedded parts: {error}"));
     assert!(status.success(), "building the embedded parts failed: {status}");
 
     let built = target.join(variable("TARGET")).join("template");

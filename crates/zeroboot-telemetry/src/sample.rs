@@ -59,7 +59,8 @@ pub struct Memory {
     pub swapped_kib: Kib,
     /// The last-level page tables (`VmPTE`).
     pub page_tables_kib: Kib,
-    /// The highest `resident_kib` so far (`VmHWM`). A fork starts with what its parent had at that moment.
+    /// The highest `resident_kib` so far (`VmHWM`). A fork starts with what its parent had at that moment. Unlike the
+    /// others it is not exact: the kernel sums it up from per-CPU counters, and may be some hundred KiB behind.
     pub peak_kib: Kib,
 }
 

@@ -58,18 +58,23 @@ fn writing_pages_makes_them_private() -> Result<(), Failed> {
     check("minor faults", faults.minor, PAGES as u64)?;
     let (before, after) = (memory_of(&before)?, memory_of(&after)?);
     let written = Kib::from_bytes((PAGES * page_size()) as u64);
-    check("private dirty", after.private_dirty_kib.since(before.private_dirty_kib), written)?;
     check("resident", after.resident_kib.since(before.resident_kib), written)?;
-    // Clean file pages move between private and shared as other processes map the same files: only the sum is exact.
+    // File pages move between private and shared as other processes map the same files, and those of a program that
+    // was written lately count as dirty: only the sum is exact.
+    let near = |found: Kib, expected: Kib| found.0.abs_diff(expected.0) <= written.0 / 16;
+    ensure("private dirty grew", near(after.private_dirty_kib, before.private_dirty_kib + written))?;
     ensure("private holds private dirty", after.private_kib >= after.private_dirty_kib)?;
     check("resident is private and shared", after.private_kib + after.shared_kib, after.resident_kib)?;
     ensure("page tables grew", after.page_tables_kib > before.page_tables_kib)?;
-    ensure("the peak is not below what is there", after.peak_kib >= after.resident_kib)?;
+    // The kernel may be behind with the peak by what each CPU has not yet added to the sum.
+    let most = Kib(written.0 / 2);
+    ensure("the peak has seen the pages", after.peak_kib.since(before.resident_kib) >= most)?;
 
     subject.ask("release")?;
     let released = memory_of(&subject.sample()?)?;
-    check("private dirty after release", released.private_dirty_kib, before.private_dirty_kib)?;
-    ensure("the peak stays", released.peak_kib >= after.resident_kib)
+    check("resident after release", released.resident_kib, before.resident_kib)?;
+    ensure("private dirty shrank", near(released.private_dirty_kib, before.private_dirty_kib))?;
+    ensure("the peak stays", released.peak_kib.since(released.resident_kib) >= most)
 }
 
 fn counters_agree_with_getrusage() -> Result<(), Failed> {

@@ -1,1 +1,87 @@
-//! Skeleton.
+//! The C ABI of a template: see `include/zeroboot_template.h`, which is its documentation.
+//!
+//! A thin skin over the template side of `zeroboot-runtime`. Never here: logic that is not about a foreign process.
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+use zeroboot_runtime::template::{Sandbox, Template};
+
+thread_local! {
+    /// A process is a template, and then a sandbox; both belong to the one thread that there is.
+    static TEMPLATE: RefCell<Option<Template>> = const { RefCell::new(None) };
+    static SANDBOX: RefCell<Option<Sandbox>> = const { RefCell::new(None) };
+}
+
+/// Takes the descriptors of the template, once.
+fn with_template<T>(body: impl FnOnce(&mut Option<Template>) -> T) -> T {
+    TEMPLATE.with_borrow_mut(|template| {
+        if template.is_none() {
+            *template = Template::inherited().ok();
+        }
+        body(template)
+    })
+}
+
+/// Tells the host why the warm-up has failed: 0, or -1 when it could not be told.
+///
+/// # Safety
+/// `text` is a string that ends with a NUL byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zeroboot_fail(text: *const c_char) -> c_int {
+    // SAFETY: the caller's promise.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    let told = with_template(|template| template.as_ref().is_some_and(|it| it.fail_warm_up(&text).is_ok()));
+    if told { 0 } else { -1 }
+}
+
+/// Serves; returns 0 once per sandbox, in the sandbox. -1: this process cannot serve, and the host knows why.
+///
+/// # Safety
+/// Each hook is null or a function without arguments; `before` is called once before the first fork, `in_child` in
+/// each sandbox after it was hardened.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zeroboot_serve(
+    before: Option<unsafe extern "C" fn()>,
+    in_child: Option<unsafe extern "C" fn()>,
+) -> c_int {
+    let Some(template) = with_template(Option::take) else { return -1 };
+    if let Some(before) = before {
+        // SAFETY: the caller's promise.
+        unsafe { before() };
+    }
+    match template.serve() {
+        Ok(sandbox) => {
+            SANDBOX.set(Some(sandbox));
+            if let Some(in_child) = in_child {
+                // SAFETY: the caller's promise.
+                unsafe { in_child() };
+            }
+            0
+        }
+        Err(_) => -1,
+    }
+}
+
+/// Sends a piece of the answer: 0, or -1.
+///
+/// # Safety
+/// `bytes` points to `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zeroboot_answer(bytes: *const c_void, length: usize) -> c_int {
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), length) };
+    let sent = SANDBOX.with_borrow(|sandbox| sandbox.as_ref().is_some_and(|it| it.answer(bytes).is_ok()));
+    if sent { 0 } else { -1 }
+}
+
+/// Ends the sandbox with this code, after the host has measured it. Outside a sandbox: just ends the process.
+#[unsafe(no_mangle)]
+pub extern "C" fn zeroboot_finish(code: c_int) -> ! {
+    let code = code.to_le_bytes()[0];
+    SANDBOX.with_borrow(|sandbox| match sandbox {
+        Some(sandbox) => sandbox.finish(code),
+        // SAFETY: ends the process; nothing after it runs.
+        None => unsafe { libc::_exit(code.into()) },
+    })
+}

@@ -89,6 +89,26 @@ pub struct Place<'a> {
     pub channel: BorrowedFd<'a>,
 }
 
+impl Place<'_> {
+    /// Where the channel is after this failure: once the descriptors were placed, at [`CHANNEL`].
+    pub fn channel_after(&self, failure: Failure) -> BorrowedFd<'_> {
+        if failure.step.id() > Step::Descriptors.id() { Hardened(()).channel() } else { self.channel }
+    }
+}
+
+/// The proof that [`Prepared::apply`] has succeeded in this process.
+#[derive(Debug)]
+pub struct Hardened(());
+
+impl Hardened {
+    /// The socket at [`CHANNEL`].
+    pub fn channel(&self) -> BorrowedFd<'static> {
+        // SAFETY: needed since nothing in this process owns it: `apply` has put the channel at this number. User code
+        // that closes it gets errors from the kernel and nothing worse: the process has nothing else at stake.
+        unsafe { BorrowedFd::borrow_raw(CHANNEL) }
+    }
+}
+
 impl Prepared {
     /// Decides limits and filter. Called in the template: no limit goes beyond the template's own hard limit.
     ///
@@ -135,7 +155,7 @@ impl Prepared {
     /// # After fork
     /// System calls only. Every descriptor of the template but the four is closed under its owner, so no owner of
     /// one may be dropped afterwards: the child never returns into the template's code, and leaves by `_exit`.
-    pub fn apply(&self, place: &Place<'_>, stamps: &mut Stamps) -> Result<(), Failure> {
+    pub fn apply(&self, place: &Place<'_>, stamps: &mut Stamps) -> Result<Hardened, Failure> {
         stamps.begin();
         let mut run = |step: Step, action: &mut dyn FnMut() -> Result<(), Errno>| {
             self.injected(step)?;
@@ -172,7 +192,7 @@ impl Prepared {
         run(Step::Filter, &mut || self.delta.install())?;
         run(Step::ReadBack, &mut calls::read_back)?;
         stamps.set_keyring(keyring);
-        Ok(())
+        Ok(Hardened(()))
     }
 
     fn limit(&self, own_user: OwnUser) -> Result<(), Errno> {

@@ -120,12 +120,17 @@ fn put(pid: u32, file: &str, text: &str) -> Result<(), IdMapError> {
     fs::write(&path, text).map_err(|source| IdMapError { path, source })
 }
 
+/// Why a capability could not be lent.
+#[derive(Debug, thiserror::Error)]
+#[error("lending capabilities to the template: {0}")]
+pub struct LendError(#[from] caps::errors::CapsError);
+
 /// Lets the next program that this process executes keep the capabilities which a template needs, by way of the
 /// ambient set: a user id other than 0 loses everything else at `execve`. See `capabilities(7)`.
 ///
 /// # Errors
-/// What the kernel or the parser of `/proc` answered.
-pub fn lend_capabilities() -> Result<(), caps::errors::CapsError> {
+/// [`LendError`]: what the kernel or the parser of `/proc` answered.
+pub fn lend_capabilities() -> Result<(), LendError> {
     for capability in crate::template::KEPT {
         caps::raise(None, caps::CapSet::Inheritable, capability)?;
         caps::raise(None, caps::CapSet::Ambient, capability)?;

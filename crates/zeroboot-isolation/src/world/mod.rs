@@ -14,5 +14,5 @@ mod identity;
 mod mount;
 mod tree;
 
-pub use identity::{IdMap, IdMapError, TEMPLATE_USER, UnshareError, lend_capabilities, unshare};
+pub use identity::{IdMap, IdMapError, LendError, TEMPLATE_USER, UnshareError, lend_capabilities, unshare};
 pub use tree::{Bind, HOME, TreeError, build_tree};

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -11,7 +12,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::fstat;
-use zeroboot_isolation::child::{CHANNEL, Failure, Keyring, OwnUser, Place, Prepared, Stamps, Step};
+use zeroboot_isolation::child::{Failure, Keyring, OwnUser, Place, Prepared, Stamps};
 use zeroboot_isolation::filter::Filters;
 use zeroboot_isolation::policy::{Bytes, Policy, UserId};
 use zeroboot_isolation::shell::ShellPlan;
@@ -144,14 +145,13 @@ fn in_the_child(
     let mut stamps = Stamps::default();
     let outcome = prepared.apply(&place, &mut stamps);
 
-    let channel_now = match outcome {
-        Ok(()) => CHANNEL,
-        Err(Failure { step, .. }) if step.id() > Step::Descriptors.id() => CHANNEL,
-        Err(_) => numbers[3],
+    let channel = match &outcome {
+        Ok(hardened) => hardened.channel(),
+        Err(failure) => place.channel_after(*failure),
     };
     // SAFETY: the channel is open there; it is never closed twice, since the process leaves by `_exit`.
-    let mut channel = std::mem::ManuallyDrop::new(unsafe { UnixStream::from_raw_fd(channel_now) });
-    let text = facts(outcome, &stamps, &identities, shells, pid)?;
+    let mut channel = ManuallyDrop::new(unsafe { UnixStream::from_raw_fd(channel.as_raw_fd()) });
+    let text = facts(outcome.map(drop), &stamps, &identities, shells, pid)?;
     channel.write_all(text.as_bytes())?;
     channel.read_exact(&mut [0])?;
     // Nothing that the hardening closed may be closed again by an owner.

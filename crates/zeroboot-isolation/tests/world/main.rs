@@ -18,9 +18,10 @@ use zeroboot_isolation::world::{Bind, IdMap, build_tree, unshare};
 type Test = fn() -> Result<(), Failed>;
 
 fn main() -> ExitCode {
-    let trials: [(&str, Test); 14] = [
+    let trials: [(&str, Test); 15] = [
         ("the_system_is_read_only", tree::system_is_read_only),
         ("private_places_can_be_written", tree::private_places_can_be_written),
+        ("the_umask_of_the_host_does_not_matter", tree::the_umask_of_the_host_does_not_matter),
         ("only_what_belongs_there_is_there", tree::only_what_belongs_there_is_there),
         ("no_mount_of_the_host_is_left", tree::no_mount_of_the_host_is_left),
         ("proc_shows_the_world_alone", tree::proc_shows_the_world_alone),

@@ -62,6 +62,20 @@ pub(crate) fn private_places_can_be_written() -> Result<(), Failed> {
     })
 }
 
+/// Sandboxes with another user id than the template must be able to read its tree.
+pub(crate) fn the_umask_of_the_host_does_not_matter() -> Result<(), Failed> {
+    before_the_tree(|ids| {
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+        build_tree(&[], ids)?;
+        fs::write("/tmp/new", "")?;
+        for (path, wanted) in [("/", 0o755), ("/etc", 0o755), ("/etc/passwd", 0o644), ("/tmp/new", 0o644)] {
+            let mode = fs::metadata(path)?.mode() & 0o7777;
+            ensure(mode == wanted, || format!("{path} has mode {mode:o}"))?;
+        }
+        Ok(())
+    })
+}
+
 fn names(directory: &str) -> io::Result<BTreeSet<String>> {
     fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
 }

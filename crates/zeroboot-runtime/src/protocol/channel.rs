@@ -6,6 +6,17 @@ use zeroboot_isolation::child::Stamps;
 /// The largest packet on a channel, in bytes; what is longer is sent in several.
 pub const CHANNEL_FRAME: usize = 60 * 1024;
 
+/// What the host sends after the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostWord;
+
+impl HostWord {
+    /// The seal is read and good: user code may start. A template whose own author's code runs first need not wait.
+    pub const GO: [u8; 1] = *b"g";
+    /// The measurements are taken: the process may leave.
+    pub const MEASURED: [u8; 1] = *b"a";
+}
+
 /// A packet from the sandbox. Only the first one is to be believed: it is sent before user code starts.
 #[derive(Debug, Clone, Copy)]
 pub enum ChannelFrame<'a> {
@@ -19,19 +30,21 @@ pub enum ChannelFrame<'a> {
     Done,
 }
 
+impl ChannelFrame<'_> {
+    /// The size of the packet that says [`Ready`](Self::Ready).
+    pub const READY_SIZE: usize = 1 + Stamps::LENGTH;
+}
+
 impl<'a> ChannelFrame<'a> {
     const READY: u8 = b'R';
     const FAILED: u8 = b'F';
     const ANSWER: u8 = b'A';
     const DONE: u8 = b'D';
 
-    /// The size of the packet that says [`Ready`](Self::Ready).
-    pub const READY_SIZE: usize = 1 + Stamps::LENGTH;
-
     /// The packet for [`Ready`](Self::Ready). System calls none, allocation none: it is sent by the fresh child.
     #[must_use]
-    pub fn ready(stamps: &Stamps) -> [u8; Self::READY_SIZE] {
-        let mut bytes = [Self::READY; Self::READY_SIZE];
+    pub fn ready(stamps: &Stamps) -> [u8; ChannelFrame::READY_SIZE] {
+        let mut bytes = [Self::READY; ChannelFrame::READY_SIZE];
         bytes[1..].copy_from_slice(&stamps.to_bytes());
         bytes
     }

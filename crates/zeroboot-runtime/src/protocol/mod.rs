@@ -16,10 +16,12 @@ mod job;
 mod report;
 mod setup;
 
-pub use channel::{CHANNEL_FRAME, ChannelFrame};
+pub use channel::{CHANNEL_FRAME, ChannelFrame, HostWord};
 pub use job::{Job, JobError, JobReader};
 pub use report::{LinkMessage, Report, SpawnStamps};
-pub use setup::{FromTemplate, FromWarden, Program, SPAWN_REQUEST, Setup, TEXT_LIMIT, TemplateSetup, ToWarden};
+pub use setup::{
+    FromTemplate, FromWarden, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, TEXT_LIMIT, TemplateSetup, ToWarden,
+};
 
 /// A packet that is not one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

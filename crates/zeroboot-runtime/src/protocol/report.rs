@@ -66,7 +66,9 @@ impl Report {
     /// [`Malformed`] when it is none of the three.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         match unpack::<8>(bytes) {
-            Some([1, received, joined, cloned, ..]) => Ok(Self::Spawned(SpawnStamps { received, joined, cloned })),
+            Some([1, received, joined, cloned, ..]) => {
+                Ok(Self::Spawned(SpawnStamps { received, joined, cloned }))
+            }
             Some([2, failure, ..]) => Ok(Self::Refused(StepFailure::from_bytes(failure.to_ne_bytes()))),
             Some([3, status, minor_faults, major_faults, user, system, peak_resident_kib, _]) => {
                 let low = status.to_ne_bytes();

@@ -9,6 +9,9 @@ use zeroboot_isolation::world::IdMap;
 /// The longest text that a warden or template sends about a failure, in bytes.
 pub const TEXT_LIMIT: usize = 8 * 1024;
 
+/// The longest setup, in bytes: below what a socket takes in one packet by default.
+pub const SETUP_LIMIT: usize = 128 * 1024;
+
 /// What the warden is to build: the first packet it gets, as JSON.
 ///
 /// With it come the descriptors that the template inherits: the far end of the control socket, the pipe for what its
@@ -116,7 +119,7 @@ pub enum FromWarden {
 }
 
 impl FromWarden {
-    /// The packet; the text is cut at [`TEXT_LIMIT`].
+    /// The packet; of the text the last [`TEXT_LIMIT`] bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
@@ -150,7 +153,7 @@ pub enum FromTemplate {
 }
 
 impl FromTemplate {
-    /// The packet; the text is cut at [`TEXT_LIMIT`].
+    /// The packet; of the text the last [`TEXT_LIMIT`] bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
@@ -177,8 +180,8 @@ impl FromTemplate {
 }
 
 fn tagged(tag: u8, text: &str) -> Vec<u8> {
-    let end = text.len().min(TEXT_LIMIT);
+    let start = text.len().saturating_sub(TEXT_LIMIT);
     let mut bytes = vec![tag];
-    bytes.extend_from_slice(&text.as_bytes()[..end]);
+    bytes.extend_from_slice(&text.as_bytes()[start..]);
     bytes
 }

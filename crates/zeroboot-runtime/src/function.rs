@@ -1,0 +1,143 @@
+//! Rust functions as templates: the host program starts itself again, warms a state up, and answers each request in a
+//! sandbox of its own.
+//!
+//! ```
+//! zeroboot_runtime::function! {
+//!     name: "count",
+//!     warm_up: || vec!["a".to_owned(), "b".to_owned()],
+//!     answer: |words: &Vec<String>, text: String| -> usize { words.iter().filter(|word| text.contains(*word)).count() },
+//! }
+//!
+//! fn main() {
+//!     zeroboot_runtime::function::init();
+//! }
+//! ```
+//!
+//! Never here: the host's side of it (that is `host::Template::function`).
+
+use std::env;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroboot_fork::leave;
+
+use crate::template::{Sandbox, Template};
+
+pub use inventory;
+
+/// In a template's environment: which function it is for.
+pub(crate) const FUNCTION_VARIABLE: &str = "ZEROBOOT_FUNCTION";
+
+/// The exit code of a template or sandbox that cannot do its work; the text stands on standard error.
+const FAILED: u8 = 125;
+
+/// A registered function. Made by [`function!`](crate::function!).
+#[derive(Debug, Clone, Copy)]
+pub struct Registered {
+    /// Its name.
+    pub name: &'static str,
+    /// Warms up and serves.
+    pub serve: fn(Template) -> !,
+}
+
+inventory::collect!(Registered);
+
+/// Something to do in each new sandbox of a Rust template, before its function: re-seeding a random generator that the
+/// warm-up has used, for one. Made by [`after_fork!`](crate::after_fork!).
+#[derive(Debug, Clone, Copy)]
+pub struct AfterFork(pub fn());
+
+inventory::collect!(AfterFork);
+
+/// Registers a function under a name. `warm_up` runs once, in the template; `answer` once per sandbox, with what
+/// `warm_up` made. Request and answer travel as JSON.
+#[macro_export]
+macro_rules! function {
+    (name: $name:literal, warm_up: $warm_up:expr, answer: $answer:expr $(,)?) => {
+        $crate::function::inventory::submit! {
+            $crate::function::Registered {
+                name: $name,
+                serve: |template| $crate::function::serve(template, $warm_up, $answer),
+            }
+        }
+    };
+}
+
+/// Registers something to do in each new sandbox of a Rust template, before its function.
+///
+/// Rust's `rand` (0.9) does not notice a fork: if the warm-up has used its thread generator, every sandbox would draw
+/// the same numbers. `zeroboot::after_fork!(|| rand::rng().reseed().expect("the kernel has randomness"));`
+#[macro_export]
+macro_rules! after_fork {
+    ($hook:expr $(,)?) => {
+        $crate::function::inventory::submit! { $crate::function::AfterFork($hook) }
+    };
+}
+
+/// In a process that was started as a template for a function: serves, and never returns. In every other: nothing.
+///
+/// The first line of `main`, before anything starts a thread.
+pub fn init() {
+    let Ok(name) = env::var(FUNCTION_VARIABLE) else { return };
+    if !Template::is_expected() {
+        return;
+    }
+    let template = match Template::inherited() {
+        Ok(template) => template,
+        Err(error) => give_up(&error.to_string()),
+    };
+    match inventory::iter::<Registered>().find(|function| function.name == name) {
+        Some(function) => (function.serve)(template),
+        None => {
+            let text = format!("this program has no function named {name:?}");
+            // When the host is gone nobody wants to know.
+            let _ = template.fail_warm_up(&text);
+            give_up(&text)
+        }
+    }
+}
+
+/// Warms up, then serves; each sandbox answers one request.
+pub fn serve<State, Asked: DeserializeOwned, Answer: Serialize>(
+    template: Template,
+    warm_up: fn() -> State,
+    answer: fn(&State, Asked) -> Answer,
+) -> ! {
+    let state = warm_up();
+    let sandbox = match template.serve() {
+        Ok(sandbox) => sandbox,
+        Err(error) => give_up(&error.to_string()),
+    };
+    for hook in inventory::iter::<AfterFork>() {
+        (hook.0)();
+    }
+    let code =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| answer_one(&sandbox, &state, answer)));
+    match code {
+        Ok(Ok(())) => sandbox.finish(0),
+        Ok(Err(text)) => give_up(&text),
+        // The panic's own message stands on standard error.
+        Err(_) => sandbox.finish(101),
+    }
+}
+
+fn answer_one<State, Asked: DeserializeOwned, Answer: Serialize>(
+    sandbox: &Sandbox,
+    state: &State,
+    answer: fn(&State, Asked) -> Answer,
+) -> Result<(), String> {
+    let job = sandbox.job().map_err(|error| error.to_string())?;
+    let asked =
+        serde_json::from_slice(&job.body).map_err(|error| format!("the request does not fit: {error}"))?;
+    let answer = answer(state, asked);
+    let answer =
+        serde_json::to_vec(&answer).map_err(|error| format!("the answer cannot be written: {error}"))?;
+    sandbox.answer(&answer).map_err(|error| format!("the answer cannot be sent: {error}"))
+}
+
+fn give_up(text: &str) -> ! {
+    use std::io::Write;
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "zeroboot: {text}");
+    leave(FAILED)
+}

@@ -1,0 +1,187 @@
+//! What a template is to be, step by step.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zeroboot_isolation::policy::Policy;
+
+use super::error::BuildError;
+use super::interpreter::Interpreter;
+use super::recipe::{Kind, Recipe};
+use super::template::Template;
+
+/// A template of a Python interpreter.
+#[derive(Debug)]
+pub struct Python {
+    interpreter: PathBuf,
+    imports: Vec<String>,
+    warm: Option<PathBuf>,
+}
+
+/// A template of this program itself.
+#[derive(Debug)]
+pub struct Function {
+    name: String,
+}
+
+/// A template of a program that speaks the C ABI.
+#[derive(Debug)]
+pub struct Command {
+    program: PathBuf,
+    arguments: Vec<String>,
+}
+
+/// Collects what a template is to be; [`build`](TemplateBuilder::build) warms it up.
+#[derive(Debug)]
+pub struct TemplateBuilder<What> {
+    what: What,
+    policy: Policy,
+    binds: Vec<(PathBuf, PathBuf)>,
+    environment: Vec<(String, String)>,
+    shells: usize,
+    patience: Duration,
+}
+
+impl<What> TemplateBuilder<What> {
+    /// How many shells are kept parked unless something else is said.
+    pub const SHELLS: usize = 8;
+
+    /// How long a warm-up may take unless something else is said.
+    pub const WARM_UP_LIMIT: Duration = Duration::from_secs(120);
+
+    fn new(what: What) -> Self {
+        Self {
+            what,
+            policy: Policy::strict(),
+            binds: Vec::new(),
+            environment: Vec::new(),
+            shells: Self::SHELLS,
+            patience: Self::WARM_UP_LIMIT,
+        }
+    }
+
+    /// Sets the policy; [`Policy::strict`] is the default.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Shows a file or directory of the host, read-only, at the same path. All that is shown anyway: `/usr`, the
+    /// interpreter with its packages, certificates, time zones.
+    #[must_use]
+    pub fn read_only(mut self, path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        self.binds.push((path.clone(), path));
+        self
+    }
+
+    /// Sets a variable for the warm-up. Sandboxes have an environment of their own.
+    #[must_use]
+    pub fn warm_up_variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets how many shells are kept parked: that many sandboxes can be spawned in one burst without waiting for the
+    /// making of namespaces.
+    #[must_use]
+    pub fn parked_shells(mut self, count: usize) -> Self {
+        self.shells = count.max(1);
+        self
+    }
+
+    /// Sets how long the warm-up may take.
+    #[must_use]
+    pub fn warm_up_limit(mut self, limit: Duration) -> Self {
+        self.patience = limit;
+        self
+    }
+
+    fn recipe(self, kind: impl FnOnce(What) -> Result<Kind, BuildError>) -> Result<Recipe, BuildError> {
+        Ok(Recipe {
+            kind: kind(self.what)?,
+            policy: self.policy,
+            binds: self.binds,
+            environment: self.environment,
+            shells: self.shells,
+            patience: self.patience,
+        })
+    }
+}
+
+impl TemplateBuilder<Python> {
+    pub(super) fn python() -> Self {
+        Self::new(Python { interpreter: PathBuf::from("python3"), imports: Vec::new(), warm: None })
+    }
+
+    /// Imports a module while the template warms up.
+    #[must_use]
+    pub fn import(mut self, module: impl Into<String>) -> Self {
+        self.what.imports.push(module.into());
+        self
+    }
+
+    /// Chooses the interpreter: a path, or a name to look up in `PATH`. A virtualenv's works with its packages.
+    #[must_use]
+    pub fn interpreter(mut self, program: impl Into<PathBuf>) -> Self {
+        self.what.interpreter = program.into();
+        self
+    }
+
+    /// Runs this file in the template after the imports, as the module `warm`: scripts get what it made by
+    /// `from warm import ...`.
+    #[must_use]
+    pub fn warm_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.what.warm = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// Finds the interpreter, warms it up, audits and seals it.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build(self) -> Result<Template, BuildError> {
+        let kind = |Python { interpreter, imports, warm }| {
+            let interpreter = Interpreter::probe(&interpreter)?;
+            Ok(Kind::Python { interpreter, imports, warm })
+        };
+        Template::build(self.recipe(kind)?)
+    }
+}
+
+impl TemplateBuilder<Function> {
+    pub(super) fn function(name: String) -> Self {
+        Self::new(Function { name })
+    }
+
+    /// Starts this program again as a template, lets it warm up, audits and seals it.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build(self) -> Result<Template, BuildError> {
+        Template::build(self.recipe(|Function { name }| Ok(Kind::Function { name }))?)
+    }
+}
+
+impl TemplateBuilder<Command> {
+    pub(super) fn command(program: PathBuf) -> Self {
+        Self::new(Command { program, arguments: Vec::new() })
+    }
+
+    /// Adds an argument of the program.
+    #[must_use]
+    pub fn argument(mut self, argument: impl Into<String>) -> Self {
+        self.what.arguments.push(argument.into());
+        self
+    }
+
+    /// Starts the program, lets it warm up, audits and seals it.
+    ///
+    /// # Errors
+    /// [`BuildError`].
+    pub fn build(self) -> Result<Template, BuildError> {
+        let kind = |Command { program, arguments }| Ok(Kind::Command { program, arguments });
+        Template::build(self.recipe(kind)?)
+    }
+}

@@ -1,0 +1,235 @@
+//! What can go wrong on the host's side: one type per operation, each with its cause in words and, where a person can
+//! act, a remedy.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use zeroboot_fork::StepFailure;
+use zeroboot_isolation::child::Step;
+use zeroboot_isolation::seal::SealError;
+use zeroboot_isolation::world::IdMapError;
+
+use super::interpreter::InterpreterError;
+use crate::protocol::JobError;
+
+/// Why there is no template.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The Python interpreter.
+    #[error(transparent)]
+    Interpreter(#[from] InterpreterError),
+    /// The file to run at warm-up.
+    #[error("cannot read {}: {source}", path.display())]
+    WarmFile {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The host's own program, for a function.
+    #[error("cannot open this program's own file to run it as a template: {0}")]
+    OwnProgram(#[source] std::io::Error),
+    /// The setup is too long for one packet.
+    #[error("arguments and environment of the template take {0} bytes: too many")]
+    TooLong(usize),
+    /// A memory file, socket or pipe.
+    #[error("cannot make {what}: {source}")]
+    Resource {
+        /// What.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Talking to the warden or the template.
+    #[error("talking to the {peer} failed: {source}")]
+    Talk {
+        /// Whom.
+        peer: &'static str,
+        /// Why.
+        source: Errno,
+    },
+    /// The user ids of the new user namespace.
+    #[error(transparent)]
+    UserIds(#[from] IdMapError),
+    /// The warden could not build the world: its words.
+    #[error("{0}")]
+    Warden(String),
+    /// The warm-up failed: the last line of what it said, and all of it.
+    #[error("the warm-up failed: {cause}")]
+    WarmUp {
+        /// Its last line.
+        cause: String,
+        /// The traceback, or whatever the program said.
+        text: String,
+    },
+    /// The template is not safe to fork: the findings, one a line.
+    #[error("the template is not safe to fork: {0}")]
+    Unsafe(String),
+    /// The template could not be sealed.
+    #[error("the template cannot be sealed: {0}")]
+    Seal(String),
+    /// The template ended before it served, without a word on its socket.
+    #[error("the template ended while it warmed up: {said}")]
+    Died {
+        /// The end of what it printed.
+        said: String,
+    },
+    /// The warm-up took too long.
+    #[error("the warm-up was not done after {0:?}")]
+    TooSlow(Duration),
+}
+
+impl BuildError {
+    /// What went wrong, in words.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        self.to_string()
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Interpreter(error) => error.remedy(),
+            Self::WarmFile { .. } => Some("check the path".to_owned()),
+            Self::WarmUp { cause, .. } if cause.starts_with("ModuleNotFoundError") => {
+                Some("install the module for this interpreter, or choose another one".to_owned())
+            }
+            Self::WarmUp { .. } => {
+                Some("run the imports with the same interpreter, outside the sandbox".to_owned())
+            }
+            Self::UserIds(_) => {
+                Some("the host needs /proc, and as root the right to map user ids (CAP_SETUID)".to_owned())
+            }
+            Self::TooSlow(_) => Some("allow a longer warm-up".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Why there is no sandbox.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The template had died, and could not be built again.
+    #[error("the template had ended and cannot be built again: {0}")]
+    Rebuild(#[source] Box<BuildError>),
+    /// A socket or pipe.
+    #[error("cannot make {what}: {source}")]
+    Resource {
+        /// What.
+        what: &'static str,
+        /// Why.
+        source: Errno,
+    },
+    /// The job cannot be sent.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The template could not fork.
+    #[error("the template could not make a sandbox: {0}")]
+    Refused(#[source] StepFailure),
+    /// A step of the hardening failed; the process has left.
+    #[error("the sandbox could not {}: {}", step_name(*.0), Errno::from_raw(.0.errno))]
+    Hardening(StepFailure),
+    /// The template died.
+    #[error("the template ended")]
+    TemplateDied,
+    /// The sandbox's process ended before it was ready.
+    #[error("the sandbox ended before it was ready")]
+    Died,
+    /// The seal could not be read.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The seal does not hold what every sandbox must hold; the sandbox was ended.
+    #[error("the sandbox was not sealed: {0}")]
+    Unsealed(String),
+    /// Talking to it.
+    #[error("talking to the sandbox failed: {0}")]
+    Talk(#[source] Errno),
+    /// It was not ready in time.
+    #[error("the sandbox was not ready after {0:?}")]
+    TooSlow(Duration),
+}
+
+fn step_name(failure: StepFailure) -> String {
+    Step::from_id(failure.step.0).map_or_else(|| failure.step.to_string(), |step| step.name().to_owned())
+}
+
+impl SpawnError {
+    /// What went wrong, in words.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        self.to_string()
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Rebuild(error) => error.remedy(),
+            Self::Resource { source: Errno::EMFILE | Errno::ENFILE, .. } => {
+                Some("raise the limit of open files (ulimit -n), or run fewer sandboxes at once".to_owned())
+            }
+            Self::Refused(failure) if failure.errno == Errno::EAGAIN as i32 => {
+                Some("raise the limits on processes (ulimit -u, pids.max)".to_owned())
+            }
+            Self::TemplateDied => Some("ask again: the template is built anew".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Why a run has no outcome.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// There was no sandbox.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// The template died while the sandbox ran, and the sandbox with it.
+    #[error("the template ended while the sandbox ran")]
+    TemplateDied,
+    /// Waiting for it.
+    #[error("waiting for the sandbox failed: {0}")]
+    Wait(#[source] Errno),
+    /// Passing its input or output on.
+    #[error("passing on {stream}: {source}")]
+    Pass {
+        /// Which.
+        stream: &'static str,
+        /// Why.
+        source: Errno,
+    },
+    /// It was killed and did not go.
+    #[error("the sandbox was killed and was still there after {0:?}")]
+    Stuck(Duration),
+    /// What a function answered cannot be read.
+    #[error("the answer of the function cannot be read: {0}")]
+    Answer(#[source] serde_json::Error),
+    /// What a function is asked cannot be written.
+    #[error("the request to the function cannot be written: {0}")]
+    Ask(#[source] serde_json::Error),
+    /// The function did not answer: it panicked, or was ended.
+    #[error("the function did not answer: {0}")]
+    NoAnswer(String),
+}
+
+impl RunError {
+    /// What went wrong, in words.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        self.to_string()
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Spawn(error) => error.remedy(),
+            Self::TemplateDied => Some("ask again: the template is built anew".to_owned()),
+            _ => None,
+        }
+    }
+}

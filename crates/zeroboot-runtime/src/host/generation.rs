@@ -1,0 +1,193 @@
+//! One living template: its processes, and the sockets to them.
+
+use std::io::Read;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tracing::{debug, debug_span};
+use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_isolation::world::IdMap;
+
+use super::embedded::WARDEN;
+use super::error::BuildError;
+use super::recipe::Recipe;
+use crate::protocol::{FromTemplate, FromWarden, TEXT_LIMIT, TemplateSetup, ToWarden};
+
+/// How much of what a warm-up prints is kept, in bytes: its end.
+const SAID_LIMIT: usize = 16 * 1024;
+
+/// A template that serves. Dropping it ends the template and every sandbox of it, and waits until they are gone.
+#[derive(Debug)]
+pub(super) struct Generation {
+    control: Option<OwnedFd>,
+    warden: Option<OwnedFd>,
+    process: Child,
+}
+
+impl Generation {
+    /// Builds one: namespaces, file tree, program, warm-up, audit, seal.
+    pub(super) fn build(recipe: &Recipe) -> Result<Self, BuildError> {
+        let _span = debug_span!("build").entered();
+        let ids = IdMap::of_this_process();
+        let (setup, extras) = recipe.setup(ids)?;
+        let (warden, far_warden) = fd::pair().map_err(resource("the warden's socket"))?;
+        let (control, far_control) = fd::pair().map_err(resource("the control socket"))?;
+        let (output, far_output) =
+            std::io::pipe().map_err(|source| BuildError::Resource { what: "a pipe", source })?;
+
+        let process = start_warden(far_warden)?;
+        let mut generation = Self { control: Some(control), warden: Some(warden), process };
+        let mut fds = vec![far_control, far_output.into()];
+        fds.extend(extras);
+        generation.set_up(&setup, fds, ids)?;
+        debug!("the world is ready");
+
+        let first = serde_json::to_vec(&TemplateSetup::new(&recipe.policy, ids))
+            .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
+        // A template that is gone already has more to say about itself than this error.
+        let _ = fd::send(generation.control(), &first, &[]);
+        generation.await_serving(recipe, output.into())?;
+        debug!("the template serves");
+        Ok(generation)
+    }
+
+    /// Where requests go.
+    pub(super) fn control(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.control.as_ref().expect("taken in drop only").as_fd()
+    }
+
+    fn warden(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.warden.as_ref().expect("taken in drop only").as_fd()
+    }
+
+    fn set_up(&mut self, setup: &[u8], fds: Vec<OwnedFd>, ids: IdMap) -> Result<(), BuildError> {
+        let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        fd::send(self.warden(), setup, &borrowed).map_err(talk("warden"))?;
+        match self.warden_says()? {
+            FromWarden::Unshared => {}
+            FromWarden::Failed(text) => return Err(BuildError::Warden(text)),
+        }
+        ids.write(self.process.id())?;
+        fd::send(self.warden(), &ToWarden::Mapped.encode(), &[]).map_err(talk("warden"))
+    }
+
+    fn warden_says(&self) -> Result<FromWarden, BuildError> {
+        let mut packet = vec![0; 1 + TEXT_LIMIT];
+        let length = fd::receive_bytes(self.warden(), &mut packet, Waiting::Block).map_err(talk("warden"))?;
+        FromWarden::decode(&packet[..length])
+            .ok_or_else(|| BuildError::Warden("the warden ended without a word".to_owned()))
+    }
+
+    /// Waits for the template's word, and keeps what the warm-up prints meanwhile.
+    fn await_serving(&self, recipe: &Recipe, output: OwnedFd) -> Result<(), BuildError> {
+        let deadline = Instant::now() + recipe.patience;
+        let mut output = std::fs::File::from(output);
+        let mut printing = true;
+        let mut said = Vec::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(BuildError::TooSlow(recipe.patience));
+            }
+            let mut sources = [
+                PollFd::new(self.control(), PollFlags::POLLIN),
+                PollFd::new(self.warden(), PollFlags::POLLIN),
+                PollFd::new(output.as_fd(), PollFlags::POLLIN),
+            ];
+            let listened = if printing { &mut sources[..] } else { &mut sources[..2] };
+            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            match poll(listened, timeout) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(talk("template")(errno)),
+            }
+            let [control, warden, prints] = sources.map(|source| source.any() == Some(true));
+            if printing && prints {
+                printing = keep_end(&mut output, &mut said);
+            } else if control {
+                return self.template_says(said);
+            } else if warden {
+                return match self.warden_says()? {
+                    // Its word may have come just before its end.
+                    FromWarden::Failed(text) => self.template_says(said).and(Err(BuildError::Warden(text))),
+                    FromWarden::Unshared => Err(talk("warden")(Errno::EBADMSG)),
+                };
+            }
+        }
+    }
+
+    fn template_says(&self, said: Vec<u8>) -> Result<(), BuildError> {
+        let mut packet = vec![0; 1 + TEXT_LIMIT];
+        let length = match fd::receive_bytes(self.control(), &mut packet, Waiting::DontWait) {
+            Ok(length) => length,
+            Err(Errno::EAGAIN) => return Ok(()),
+            Err(Errno::ECONNRESET) => 0,
+            Err(errno) => return Err(talk("template")(errno)),
+        };
+        let said = String::from_utf8_lossy(&said).trim().to_owned();
+        match FromTemplate::decode(&packet[..length]) {
+            Some(FromTemplate::Serving) => Ok(()),
+            Some(FromTemplate::WarmUp(text)) => {
+                let cause = text.trim().lines().last().unwrap_or("without a word").to_owned();
+                Err(BuildError::WarmUp { cause, text })
+            }
+            Some(FromTemplate::Unsafe(findings)) => Err(BuildError::Unsafe(findings.trim().to_owned())),
+            Some(FromTemplate::Seal(text)) => Err(BuildError::Seal(text)),
+            None if said.is_empty() => Err(BuildError::Died { said: self.warden_last_words() }),
+            None => Err(BuildError::Died { said }),
+        }
+    }
+
+    fn warden_last_words(&self) -> String {
+        match self.warden_says() {
+            Ok(FromWarden::Failed(text)) => text,
+            _ => "it said nothing".to_owned(),
+        }
+    }
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        // The warden ends when its socket closes, and the kernel ends everything below it.
+        drop((self.control.take(), self.warden.take()));
+        if let Err(error) = self.process.wait() {
+            tracing::warn!(%error, "the warden cannot be waited for");
+        }
+    }
+}
+
+fn start_warden(socket: OwnedFd) -> Result<Child, BuildError> {
+    let program = WARDEN.file().map_err(|source| BuildError::Resource { what: "a memory file", source })?;
+    Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+        .arg0("zeroboot-warden")
+        .env_clear()
+        .stdin(Stdio::from(socket))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|source| BuildError::Resource { what: "the warden", source })
+}
+
+/// Reads once, and keeps the end of all that was read; whether there may be more.
+fn keep_end(output: &mut impl Read, said: &mut Vec<u8>) -> bool {
+    let mut piece = [0; 4096];
+    match output.read(&mut piece) {
+        Ok(0) | Err(_) => false,
+        Ok(length) => {
+            said.extend_from_slice(&piece[..length]);
+            said.drain(..said.len().saturating_sub(SAID_LIMIT));
+            true
+        }
+    }
+}
+
+fn resource(what: &'static str) -> impl FnOnce(Errno) -> BuildError {
+    move |errno| BuildError::Resource { what, source: errno.into() }
+}
+
+fn talk(peer: &'static str) -> impl FnOnce(Errno) -> BuildError {
+    move |source| BuildError::Talk { peer, source }
+}

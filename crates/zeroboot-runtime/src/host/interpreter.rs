@@ -1,0 +1,171 @@
+//! Finding the real Python behind a version manager's shim, a virtualenv or a link, and what of the host it needs.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+/// Prints what [`Probe`] reads.
+const PROBE: &str = "import json, sys; print(json.dumps({\
+    'executable': sys.executable, 'version': list(sys.version_info[:2]), 'path': sys.path, \
+    'prefixes': [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]}))";
+
+/// What every sandbox sees anyway.
+const SYSTEM: [&str; 6] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"];
+
+/// What is private in every sandbox: whatever the host has there is hidden.
+const PRIVATE: [&str; 4] = ["/tmp", "/dev", "/proc", "/home/sandbox"];
+
+/// Why there is no interpreter.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InterpreterError {
+    /// It could not be started.
+    #[error("cannot start {}: {source}", program.display())]
+    Start {
+        /// What was tried.
+        program: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// It ended with an error.
+    #[error("{} does not work: {said}", program.display())]
+    Broken {
+        /// What was tried.
+        program: PathBuf,
+        /// What it said.
+        said: String,
+    },
+    /// It does not answer as Python 3 does.
+    #[error("{} does not answer as python3 does: {source}", program.display())]
+    NotPython {
+        /// What was tried.
+        program: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// It is older than 3.9.
+    #[error("{} is Python {major}.{minor}: too old", program.display())]
+    TooOld {
+        /// What was tried.
+        program: PathBuf,
+        /// Its version.
+        major: u32,
+        /// Its version.
+        minor: u32,
+    },
+    /// It lives where a sandbox sees its own files.
+    #[error("{} lies below {private}, which is private in a sandbox", path.display())]
+    Hidden {
+        /// What would be hidden.
+        path: PathBuf,
+        /// By what.
+        private: &'static str,
+    },
+}
+
+impl InterpreterError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::Start { .. } => "install python3, or name an interpreter (--python PATH)".to_owned(),
+            Self::Broken { .. } | Self::NotPython { .. } => {
+                "name a working interpreter (--python PATH); with a version manager, choose a version first"
+                    .to_owned()
+            }
+            Self::TooOld { .. } => "Python 3.9 or newer is needed".to_owned(),
+            Self::Hidden { .. } => "put the interpreter or virtualenv somewhere else".to_owned(),
+        })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Probe {
+    executable: PathBuf,
+    version: (u32, u32),
+    path: Vec<PathBuf>,
+    prefixes: Vec<PathBuf>,
+}
+
+/// A Python interpreter that was asked about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interpreter {
+    executable: PathBuf,
+    version: (u32, u32),
+    needs: Vec<PathBuf>,
+}
+
+impl Interpreter {
+    /// Asks `program` (a path, or a name that is looked up in `PATH`) what it really is.
+    ///
+    /// # Errors
+    /// [`InterpreterError`].
+    pub fn probe(program: &Path) -> Result<Self, InterpreterError> {
+        let output = Command::new(program)
+            .args(["-I", "-c", PROBE])
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| InterpreterError::Start { program: program.to_owned(), source })?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said = said.trim().lines().last().unwrap_or("it said nothing").to_owned();
+            return Err(InterpreterError::Broken { program: program.to_owned(), said });
+        }
+        let probe: Probe = serde_json::from_slice(&output.stdout)
+            .map_err(|source| InterpreterError::NotPython { program: program.to_owned(), source })?;
+        let (major, minor) = probe.version;
+        if (major, minor) < (3, 9) {
+            return Err(InterpreterError::TooOld { program: program.to_owned(), major, minor });
+        }
+        let needs = needs(&probe);
+        for path in &needs {
+            if let Some(private) = PRIVATE.iter().find(|private| path.starts_with(private)) {
+                return Err(InterpreterError::Hidden { path: path.clone(), private });
+            }
+        }
+        Ok(Self { executable: probe.executable, version: probe.version, needs })
+    }
+
+    /// The real program.
+    #[must_use]
+    pub fn executable(&self) -> &Path {
+        &self.executable
+    }
+
+    /// Major and minor version.
+    #[must_use]
+    pub fn version(&self) -> (u32, u32) {
+        self.version
+    }
+
+    /// Directories of the host that it needs beyond what every sandbox sees.
+    pub(super) fn needs(&self) -> &[PathBuf] {
+        &self.needs
+    }
+}
+
+/// Prefixes, module directories and the program's own directory, under their names and behind their links; without
+/// those that lie in another.
+fn needs(probe: &Probe) -> Vec<PathBuf> {
+    let program = probe.executable.canonicalize().ok();
+    let named = probe.prefixes.iter().chain(&probe.path).cloned();
+    let directories = named
+        .chain(probe.executable.parent().map(Path::to_owned))
+        .chain(program.as_deref().and_then(Path::parent).map(Path::to_owned));
+    let mut wanted = BTreeSet::new();
+    for directory in directories.filter(|path| path.is_dir() && path.parent().is_some()) {
+        wanted.extend(directory.canonicalize().ok());
+        wanted.insert(directory);
+    }
+    let system = |path: &PathBuf| SYSTEM.iter().any(|system| path.starts_with(system));
+    let mut kept: Vec<PathBuf> = Vec::new();
+    // In order, a directory comes before those that lie in it.
+    for path in wanted.into_iter().filter(|path| !system(path)) {
+        if !kept.iter().any(|above| path.starts_with(above)) {
+            kept.push(path);
+        }
+    }
+    kept
+}

@@ -1,0 +1,35 @@
+//! The host's side: builds templates and asks them for sandboxes. Embedded into the program that wants them.
+//!
+//! | module | does |
+//! |---|---|
+//! | `builder`, `recipe` | what a template is to be |
+//! | `interpreter` | finds the real Python behind a shim or a virtualenv |
+//! | `embedded` | the warden and the library, as memory files |
+//! | `generation` | one living template: its processes and sockets |
+//! | `template` | the handle: asks, and builds again when the template has died |
+//! | `sandbox`, `run`, `pump` | one sandbox, from the request to the last byte |
+//! | `outcome` | what is known afterwards |
+//!
+//! The host may have any number of threads: it never forks. Each caller waits on its own sandbox's sockets and pipes;
+//! there is no dispatcher. Every byte from a sandbox is hostile. Never here: code that runs in a template.
+
+mod builder;
+mod embedded;
+mod error;
+mod generation;
+mod interpreter;
+mod outcome;
+mod pump;
+mod recipe;
+mod request;
+mod run;
+mod sandbox;
+mod template;
+
+pub use builder::{Command, Function, Python, TemplateBuilder};
+pub use error::{BuildError, RunError, SpawnError};
+pub use interpreter::{Interpreter, InterpreterError};
+pub use outcome::{Account, Cpu, Faults, Memory, Outcome, Status, Times};
+pub use request::{Input, Output, Request};
+pub use sandbox::Sandbox;
+pub use template::Template;

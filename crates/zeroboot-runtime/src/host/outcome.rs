@@ -1,0 +1,137 @@
+//! What is known about a sandbox afterwards: how it ended, what it wrote, what it cost, what held it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use zeroboot_fork::{Exit, ExitStatus};
+use zeroboot_isolation::seal::Seal;
+pub use zeroboot_telemetry::{Cpu, Faults, Memory};
+
+/// How a sandbox ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Status {
+    /// By itself, with this code.
+    Exited(u8),
+    /// By a signal that it got inside: its number.
+    Signaled(i32),
+    /// It was ended at its deadline.
+    Deadline,
+    /// It was ended when it had written too much.
+    OutputLimit,
+}
+
+impl Status {
+    /// Whether it ended by itself with code 0.
+    #[must_use]
+    pub fn success(self) -> bool {
+        self == Self::Exited(0)
+    }
+
+    pub(super) fn of(exit: Exit) -> Self {
+        match exit.status {
+            ExitStatus::Exited(code) => Self::Exited(code),
+            ExitStatus::Signaled { signal, .. } => Self::Signaled(signal),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exited with {code}"),
+            Self::Signaled(signal) => match nix::sys::signal::Signal::try_from(*signal) {
+                Ok(name) => write!(f, "ended by {name}"),
+                Err(_) => write!(f, "ended by signal {signal}"),
+            },
+            Self::Deadline => f.write_str("ended at its deadline"),
+            Self::OutputLimit => f.write_str("ended at its output limit"),
+        }
+    }
+}
+
+/// Where the time went.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Times {
+    /// From the request to the first user instruction. Zero when it was never reached.
+    pub spawn: Duration,
+    /// From there to the end of the work.
+    pub run: Duration,
+    /// From the request until everything of the sandbox was gone.
+    pub total: Duration,
+    /// The parts of `spawn`, in order; they add up to it.
+    pub steps: Vec<(&'static str, Duration)>,
+}
+
+/// What a sandbox cost, measured from outside.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Account {
+    /// Where the time went.
+    pub times: Times,
+    /// Page faults, those of the sandbox's own reaped children included. `None` when its end was not seen.
+    pub faults: Option<Faults>,
+    /// CPU time, counted like the faults.
+    pub cpu: Option<Cpu>,
+    /// Memory at the end of the work; `None` when it was ended, or left without a word.
+    pub memory: Option<Memory>,
+}
+
+impl fmt::Display for Account {
+    /// One line: `spawn 412 us, run 1.2 ms, 210 faults, 832 KiB private`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "spawn {}, run {}", Short(self.times.spawn), Short(self.times.run))?;
+        if let Some(faults) = self.faults {
+            write!(f, ", {} faults", faults.minor + faults.major)?;
+        }
+        if let Some(memory) = self.memory {
+            write!(f, ", {} private, {} shared", memory.private_kib, memory.shared_kib)?;
+        }
+        Ok(())
+    }
+}
+
+/// A time with three digits or so.
+struct Short(Duration);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let us = self.0.as_secs_f64() * 1e6;
+        match us {
+            ..1000.0 => write!(f, "{us:.0} us"),
+            ..1_000_000.0 => write!(f, "{:.2} ms", us / 1e3),
+            _ => write!(f, "{:.2} s", us / 1e6),
+        }
+    }
+}
+
+/// One finished run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: Status,
+    /// What it wrote to standard output, if that was collected.
+    pub stdout: Vec<u8>,
+    /// What it wrote to standard error, if that was collected.
+    pub stderr: Vec<u8>,
+    /// What a function or a C template answered.
+    pub answer: Vec<u8>,
+    /// What it cost.
+    pub account: Account,
+    /// What held it, read from outside before its code ran. `None` when it was ended before that, or did not wait for it.
+    pub seal: Option<Seal>,
+}
+
+impl Outcome {
+    /// Standard output as text; what is not UTF-8 is replaced.
+    #[must_use]
+    pub fn stdout_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.stdout)
+    }
+
+    /// Standard error as text; what is not UTF-8 is replaced.
+    #[must_use]
+    pub fn stderr_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.stderr)
+    }
+}

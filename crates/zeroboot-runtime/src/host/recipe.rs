@@ -1,0 +1,113 @@
+//! What a template is made of, kept so that it can be made again.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use zeroboot_isolation::policy::Policy;
+use zeroboot_isolation::world::{HOME, IdMap};
+
+use super::embedded::{LIBRARY, PYTHON};
+use super::error::BuildError;
+use super::interpreter::Interpreter;
+use crate::function::FUNCTION_VARIABLE;
+use crate::protocol::{Program, SETUP_LIMIT, Setup};
+
+/// How the bootstrap is read: the fourth of the inherited descriptors.
+const LOADER: &str = "import os; exec(compile(open(int(os.environ['ZEROBOOT_FDS'].split(',')[3]), 'rb', \
+    closefd=False).read(), '<zeroboot>', 'exec'))";
+
+/// Numeric libraries start no thread at import when they are told to use one.
+const ONE_THREAD: [&str; 5] =
+    ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS"];
+
+/// Everything that decides what a template is.
+#[derive(Debug)]
+pub(super) struct Recipe {
+    pub(super) kind: Kind,
+    pub(super) policy: Policy,
+    pub(super) binds: Vec<(PathBuf, PathBuf)>,
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) shells: usize,
+    pub(super) patience: Duration,
+}
+
+/// Which program, and what it warms up.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Python { interpreter: Interpreter, imports: Vec<String>, warm: Option<PathBuf> },
+    Function { name: String },
+    Command { program: PathBuf, arguments: Vec<String> },
+}
+
+impl Recipe {
+    /// What the warden is told, and the files that come with it.
+    pub(super) fn setup(&self, ids: IdMap) -> Result<(Vec<u8>, Vec<OwnedFd>), BuildError> {
+        let mut binds = self.binds.clone();
+        let mut environment = vec![
+            ("PATH".to_owned(), self.path()),
+            ("HOME".to_owned(), HOME.to_owned()),
+            ("TMPDIR".to_owned(), "/tmp".to_owned()),
+            ("LANG".to_owned(), "C.UTF-8".to_owned()),
+        ];
+        let library = || copy(LIBRARY.file());
+        let (program, arguments, extras) = match &self.kind {
+            Kind::Python { interpreter, imports, warm } => {
+                environment.extend(ONE_THREAD.map(|name| (name.to_owned(), "1".to_owned())));
+                binds.extend(interpreter.needs().iter().map(|path| (path.clone(), path.clone())));
+                let mut extras = vec![library()?, copy(PYTHON.file())?];
+                if let Some(path) = warm {
+                    let file = File::open(path)
+                        .map_err(|source| BuildError::WarmFile { path: path.clone(), source })?;
+                    extras.push(file.into());
+                }
+                let mut arguments = vec!["-I".to_owned(), "-c".to_owned(), LOADER.to_owned()];
+                arguments.extend(imports.iter().cloned());
+                (Program::Path(interpreter.executable().to_owned()), arguments, extras)
+            }
+            Kind::Function { name } => {
+                environment.push((FUNCTION_VARIABLE.to_owned(), name.clone()));
+                let own = File::open("/proc/self/exe").map_err(BuildError::OwnProgram)?;
+                (Program::FirstExtra, Vec::new(), vec![own.into()])
+            }
+            Kind::Command { program, arguments } => {
+                (Program::Path(program.clone()), arguments.clone(), vec![library()?])
+            }
+        };
+        environment.extend(self.environment.iter().cloned());
+        let setup = Setup {
+            range: ids == IdMap::Range,
+            binds,
+            program,
+            arguments,
+            environment,
+            extras: extras.len(),
+            shells: self.shells,
+            tmp_bytes: self.policy.limits.tmp.0,
+        };
+        // The types of a setup have no value that JSON cannot hold, but for paths that are not Unicode.
+        let bytes = serde_json::to_vec(&setup)
+            .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
+        if bytes.len() > SETUP_LIMIT { Err(BuildError::TooLong(bytes.len())) } else { Ok((bytes, extras)) }
+    }
+
+    /// `PATH` in template and sandboxes: the interpreter's own directory first, so that `python3` is that one.
+    pub(super) fn path(&self) -> String {
+        let system = "/usr/local/bin:/usr/bin:/bin";
+        match &self.kind {
+            Kind::Python { interpreter, .. } => match interpreter.executable().parent() {
+                Some(own) if !system.split(':').any(|known| own == std::path::Path::new(known)) => {
+                    format!("{}:{system}", own.display())
+                }
+                _ => system.to_owned(),
+            },
+            _ => system.to_owned(),
+        }
+    }
+}
+
+fn copy(file: std::io::Result<BorrowedFd<'_>>) -> Result<OwnedFd, BuildError> {
+    file.and_then(|file| file.as_fd().try_clone_to_owned())
+        .map_err(|source| BuildError::Resource { what: "a memory file", source })
+}

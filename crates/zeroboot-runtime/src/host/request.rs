@@ -1,0 +1,121 @@
+//! What one sandbox is asked to do.
+
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use zeroboot_isolation::policy::Bytes;
+
+use crate::protocol::Job;
+
+/// Where standard input comes from.
+#[derive(Debug, Default)]
+pub enum Input {
+    /// Nowhere: end of file at once.
+    #[default]
+    Empty,
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A file, pipe or terminal of the host; it is copied, never handed over.
+    From(OwnedFd),
+}
+
+/// Where standard output or error goes.
+#[derive(Debug, Default)]
+pub enum Output {
+    /// Into the [`Outcome`](super::Outcome).
+    #[default]
+    Collect,
+    /// To a file, pipe or terminal of the host, as it comes; it is copied, never handed over.
+    To(OwnedFd),
+}
+
+/// One run: the code or request, and all that belongs to it.
+///
+/// ```
+/// use std::time::Duration;
+/// use zeroboot_runtime::host::Request;
+///
+/// let request = Request::script("hello.py", "print('hello')").argument("x").timeout(Duration::from_secs(1));
+/// # let _ = request;
+/// ```
+#[derive(Debug)]
+pub struct Request {
+    pub(super) job: Job,
+    pub(super) stdin: Input,
+    pub(super) stdout: Output,
+    pub(super) stderr: Output,
+    pub(super) timeout: Duration,
+    pub(super) output_limit: Bytes,
+}
+
+impl Request {
+    /// How long a run may take unless something else is said.
+    pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// How much a run may write and answer unless something else is said.
+    pub const OUTPUT_LIMIT: Bytes = Bytes::mebi(16);
+
+    /// Runs this code; `name` stands for it in messages.
+    pub fn script(name: impl AsRef<OsStr>, code: impl Into<Vec<u8>>) -> Self {
+        Self {
+            job: Job { name: name.as_ref().as_bytes().to_vec(), body: code.into(), ..Job::default() },
+            stdin: Input::default(),
+            stdout: Output::default(),
+            stderr: Output::default(),
+            timeout: Self::TIMEOUT,
+            output_limit: Self::OUTPUT_LIMIT,
+        }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.job.arguments.push(argument.as_ref().as_bytes().to_vec());
+        self
+    }
+
+    /// Adds an environment variable; nothing of the caller's own environment passes.
+    #[must_use]
+    pub fn environment(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        let pair = [name.as_ref().as_bytes(), b"=", value.as_ref().as_bytes()].concat();
+        self.job.environment.push(pair);
+        self
+    }
+
+    /// Sets standard input.
+    #[must_use]
+    pub fn stdin(mut self, input: Input) -> Self {
+        self.stdin = input;
+        self
+    }
+
+    /// Sets where standard output goes.
+    #[must_use]
+    pub fn stdout(mut self, output: Output) -> Self {
+        self.stdout = output;
+        self
+    }
+
+    /// Sets where standard error goes.
+    #[must_use]
+    pub fn stderr(mut self, output: Output) -> Self {
+        self.stderr = output;
+        self
+    }
+
+    /// Sets the deadline, from the request on.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how much it may write and answer, all streams together; past it the sandbox is ended.
+    #[must_use]
+    pub fn output_limit(mut self, limit: Bytes) -> Self {
+        self.output_limit = limit;
+        self
+    }
+}

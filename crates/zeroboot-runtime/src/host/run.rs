@@ -1,0 +1,171 @@
+//! Waiting for one run: its streams, its words, its deadline, its end. On the caller's own thread.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tracing::debug_span;
+use zeroboot_telemetry::{Cpu, Faults};
+
+use super::error::RunError;
+use super::outcome::{Account, Outcome, Status};
+use super::pump::{FromSandbox, IntoSandbox, Moved};
+use super::request::Request;
+use super::sandbox::{Live, Sandbox};
+
+/// How long a killed sandbox may take to go.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Run {
+    live: Live,
+    stdin: IntoSandbox,
+    stdout: FromSandbox,
+    stderr: FromSandbox,
+    /// What may still come, in bytes.
+    left: u64,
+    /// Why it was killed, if it was.
+    killed: Option<Status>,
+    deadline: Instant,
+}
+
+/// Sees a sandbox with its job to its end.
+pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunError> {
+    let _span = debug_span!("run").entered();
+    let pass = |stream| move |source| RunError::Pass { stream, source };
+    let mut run = Run {
+        live: sandbox.live,
+        stdin: IntoSandbox::new(sandbox.stdin, request.stdin),
+        stdout: FromSandbox::new(sandbox.stdout, request.stdout).map_err(pass("standard output"))?,
+        stderr: FromSandbox::new(sandbox.stderr, request.stderr).map_err(pass("standard error"))?,
+        left: request.output_limit.0,
+        killed: None,
+        deadline: Instant::now() + request.timeout,
+    };
+    while !run.is_over() {
+        run.wait_and_step()?;
+    }
+    run.outcome()
+}
+
+impl Run {
+    /// Everything is gone, and everything it wrote is passed on; what a killed one wrote is not waited for.
+    fn is_over(&self) -> bool {
+        let streams = [&self.stdout, &self.stderr];
+        let passed = |stream: &FromSandbox| {
+            stream.waits_for().is_none() || (self.killed == Some(Status::Deadline) && stream.is_held_up())
+        };
+        self.live.report.is_none() && streams.into_iter().all(passed)
+    }
+
+    fn wait_and_step(&mut self) -> Result<(), RunError> {
+        let now = Instant::now();
+        if now >= self.deadline {
+            if self.killed.is_some() {
+                return Err(RunError::Stuck(PATIENCE));
+            }
+            // Its end may be known already, with only its last words still on their way to a slow reader.
+            self.kill(Status::Deadline);
+            return Ok(());
+        }
+
+        let mut channel_flags = PollFlags::POLLIN;
+        if self.live.has_unsent() {
+            channel_flags |= PollFlags::POLLOUT;
+        }
+        let channel_open = self.live.exit.is_none();
+        let sources = [
+            self.live.report.as_ref().map(|report| PollFd::new(report.as_fd(), PollFlags::POLLIN)),
+            channel_open.then(|| PollFd::new(self.live.channel.as_fd(), channel_flags)),
+            self.stdin.waits_for(),
+            self.stdout.waits_for(),
+            self.stderr.waits_for(),
+        ];
+        let present = sources.each_ref().map(Option::is_some);
+        let mut polled: Vec<PollFd<'_>> = sources.into_iter().flatten().collect();
+        let timeout = PollTimeout::try_from(self.deadline - now).unwrap_or(PollTimeout::MAX);
+        match poll(&mut polled, timeout) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok(()),
+            Err(errno) => return Err(RunError::Wait(errno)),
+        }
+        let mut answers = polled.iter().map(|source| source.any() == Some(true));
+        let [report, channel, stdin, stdout, stderr] = present.map(|is| is && answers.next() == Some(true));
+
+        if channel {
+            self.step_channel()?;
+        }
+        if report {
+            self.live.read_report()?;
+        }
+        if stdin {
+            self.stdin.step().map_err(|source| RunError::Pass { stream: "standard input", source })?;
+        }
+        if stdout {
+            let moved = self.stdout.step(self.left);
+            self.came(moved.map_err(|source| RunError::Pass { stream: "standard output", source })?);
+        }
+        if stderr {
+            let moved = self.stderr.step(self.left);
+            self.came(moved.map_err(|source| RunError::Pass { stream: "standard error", source })?);
+        }
+        Ok(())
+    }
+
+    fn step_channel(&mut self) -> Result<(), RunError> {
+        if self.live.has_unsent() {
+            self.live.flush()?;
+        }
+        let answered = self.live.read_channel()?;
+        self.came(Moved::In(answered));
+        Ok(())
+    }
+
+    fn came(&mut self, moved: Moved) {
+        let Moved::In(bytes) = moved else { return };
+        match self.left.checked_sub(bytes as u64) {
+            Some(left) => self.left = left,
+            None => {
+                self.left = 0;
+                if self.killed.is_none() {
+                    self.kill(Status::OutputLimit);
+                }
+            }
+        }
+    }
+
+    fn kill(&mut self, why: Status) {
+        self.killed = Some(why);
+        self.deadline = Instant::now() + PATIENCE;
+        self.live.kill();
+    }
+
+    fn outcome(mut self) -> Result<Outcome, RunError> {
+        let status = match (self.killed, self.live.exit) {
+            // What it had done by itself before it was killed counts.
+            (Some(Status::Deadline), Some(exit)) if !was_killed(exit) => Status::of(exit),
+            (Some(why), _) => why,
+            (None, Some(exit)) => Status::of(exit),
+            (None, None) => return Err(RunError::TemplateDied),
+        };
+        let usage = self.live.exit.map(|exit| exit.usage);
+        let account = Account {
+            times: self.live.times(),
+            faults: usage.map(|usage| Faults { minor: usage.minor_faults, major: usage.major_faults }),
+            cpu: usage.map(|usage| Cpu { user: usage.user, system: usage.system }),
+            memory: self.live.memory,
+        };
+        Ok(Outcome {
+            status,
+            stdout: self.stdout.into_collected(),
+            stderr: self.stderr.into_collected(),
+            answer: std::mem::take(&mut self.live.answer),
+            account,
+            seal: self.live.take_seal(),
+        })
+    }
+}
+
+fn was_killed(exit: zeroboot_fork::Exit) -> bool {
+    matches!(exit.status, zeroboot_fork::ExitStatus::Signaled { signal: nix::libc::SIGKILL, .. })
+}

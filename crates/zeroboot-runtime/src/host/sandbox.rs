@@ -1,0 +1,378 @@
+//! One sandbox, from the request until its process is sealed and measured.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::Mode;
+use tracing::{debug_span, warn};
+use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_fork::{Exit, monotonic_ns, pidfd_signal};
+use zeroboot_isolation::child::Stamps;
+use zeroboot_isolation::seal::{Namespace, Seal, SealError};
+use zeroboot_telemetry::{Memory, SampleError};
+
+use super::error::{RunError, SpawnError};
+use super::generation::Generation;
+use super::outcome::{Outcome, Times};
+use super::request::{Input, Request};
+use super::run;
+use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Report, SPAWN_REQUEST, SpawnStamps};
+
+/// A sandbox that is ready for one run. It ends when its handle is dropped.
+#[derive(Debug)]
+pub struct Sandbox {
+    pub(super) live: Live,
+    /// Open only if it has a standard input.
+    pub(super) stdin: Option<OwnedFd>,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+    /// What its job finds in the environment before its own.
+    pub(super) environment: Vec<Vec<u8>>,
+}
+
+/// What is known of a sandbox's process, and the ways to it.
+#[derive(Debug)]
+pub(super) struct Live {
+    /// Kept alive for as long as the sandbox is.
+    _generation: Arc<Generation>,
+    pub(super) channel: OwnedFd,
+    /// `None` after its end of file: everything is gone then.
+    pub(super) report: Option<OwnedFd>,
+    pub(super) asked: u64,
+    spawned: Option<Spawned>,
+    ready: Option<Stamps>,
+    seal: Option<Seal>,
+    /// Packets that are still to be sent.
+    queue: VecDeque<Vec<u8>>,
+    go_due: bool,
+    pub(super) exit: Option<Exit>,
+    pub(super) memory: Option<Memory>,
+    pub(super) work_done: Option<u64>,
+    pub(super) answer: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Spawned {
+    stamps: SpawnStamps,
+    /// As this process numbers it.
+    pid: u32,
+    shell: OwnedFd,
+    /// Keeps the number from being used again unnoticed: a gone process is seen as such.
+    _process: OwnedFd,
+}
+
+/// Which standard input a sandbox gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WantsInput {
+    Yes,
+    No,
+}
+
+impl From<&Input> for WantsInput {
+    fn from(input: &Input) -> Self {
+        if matches!(input, Input::Empty) { Self::No } else { Self::Yes }
+    }
+}
+
+impl Sandbox {
+    /// Asks a template for one; does not wait for it. `Ok(None)`: the template is gone.
+    pub(super) fn ask(
+        generation: &Arc<Generation>,
+        input: WantsInput,
+        packets: Vec<Vec<u8>>,
+    ) -> Result<Option<Self>, SpawnError> {
+        let _span = debug_span!("ask").entered();
+        let asked = monotonic_ns();
+        let resource = |what| move |source| SpawnError::Resource { what, source };
+        let pipe = || nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(resource("a pipe"));
+        let (far_in, stdin) = match input {
+            WantsInput::Yes => {
+                let (far, near) = pipe()?;
+                do_not_block(&near).map_err(resource("a pipe that does not block"))?;
+                (far, Some(near))
+            }
+            WantsInput::No => {
+                let null = open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+                (null.map_err(resource("an empty standard input"))?, None)
+            }
+        };
+        let (stdout, far_out) = pipe()?;
+        let (stderr, far_err) = pipe()?;
+        let (channel, far_channel) = fd::pair().map_err(resource("a channel"))?;
+        let (report, far_report) = fd::pair().map_err(resource("a report socket"))?;
+        do_not_block(&channel).map_err(resource("a channel that does not block"))?;
+
+        let mut live = Live {
+            _generation: Arc::clone(generation),
+            channel,
+            report: Some(report),
+            asked,
+            spawned: None,
+            ready: None,
+            seal: None,
+            queue: packets.into(),
+            go_due: false,
+            exit: None,
+            memory: None,
+            work_done: None,
+            answer: Vec::new(),
+        };
+        live.go_due = !live.queue.is_empty();
+        live.flush()?;
+        let far = [&far_in, &far_out, &far_err, &far_channel, &far_report].map(AsFd::as_fd);
+        match fd::send(generation.control(), &SPAWN_REQUEST, &far) {
+            Ok(()) => Ok(Some(Self { live, stdin, stdout, stderr, environment: Vec::new() })),
+            Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(None),
+            Err(errno) => Err(SpawnError::Talk(errno)),
+        }
+    }
+
+    /// Waits until it is hardened and its seal is read.
+    pub(super) fn await_ready(&mut self, patience: Duration) -> Result<(), SpawnError> {
+        let _span = debug_span!("await_ready").entered();
+        let deadline = Instant::now() + patience;
+        while self.live.seal.is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(SpawnError::TooSlow(patience));
+            }
+            let Some(report) = &self.live.report else {
+                return Err(if self.live.exit.is_some() {
+                    SpawnError::Died
+                } else {
+                    SpawnError::TemplateDied
+                });
+            };
+            let mut sources = [
+                PollFd::new(report.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.live.channel.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut sources, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(SpawnError::Talk(errno)),
+            }
+            let [report, channel] = sources.map(|source| source.any() == Some(true));
+            if report {
+                self.live.read_report()?;
+            }
+            if channel && self.live.exit.is_none() {
+                self.live.read_channel()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What holds it, read from outside.
+    #[must_use]
+    pub fn seal(&self) -> Option<&Seal> {
+        self.live.seal.as_ref()
+    }
+
+    /// Runs a request to its end. A sandbox runs one; nothing of it is used again.
+    ///
+    /// # Errors
+    /// [`RunError`].
+    pub fn run(mut self, mut request: Request) -> Result<Outcome, RunError> {
+        let mut job = std::mem::take(&mut request.job);
+        job.environment.splice(0..0, std::mem::take(&mut self.environment));
+        self.live.queue = job.packets().map_err(SpawnError::from)?.into();
+        self.live.go_due = true;
+        self.live.flush()?;
+        run::drive(self, request)
+    }
+}
+
+impl Live {
+    /// Sends what is still to be sent, as far as the socket takes it.
+    pub(super) fn flush(&mut self) -> Result<(), SpawnError> {
+        while let Some(packet) = self.queue.front() {
+            match fd::send(self.channel.as_fd(), packet, &[]) {
+                Ok(()) => drop(self.queue.pop_front()),
+                Err(Errno::EAGAIN) => return Ok(()),
+                // It has ended: the report says how.
+                Err(Errno::EPIPE | Errno::ECONNRESET) => self.queue.clear(),
+                Err(errno) => return Err(SpawnError::Talk(errno)),
+            }
+        }
+        if self.go_due && self.seal.is_some() {
+            self.go_due = false;
+            self.queue.push_back(HostWord::GO.to_vec());
+            return self.flush();
+        }
+        Ok(())
+    }
+
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Reads one packet of the report.
+    pub(super) fn read_report(&mut self) -> Result<(), SpawnError> {
+        let Some(report) = &self.report else { return Ok(()) };
+        let mut packet = [0; Report::SIZE];
+        let received = match fd::receive(report.as_fd(), &mut packet, Waiting::DontWait) {
+            Err(Errno::EAGAIN) => return Ok(()),
+            Err(Errno::ECONNRESET) => {
+                self.report = None;
+                return Ok(());
+            }
+            result => result.map_err(SpawnError::Talk)?,
+        };
+        if received.length == 0 {
+            self.report = None;
+            return Ok(());
+        }
+        let report =
+            Report::decode(&packet[..received.length]).map_err(|_| SpawnError::Talk(Errno::EBADMSG))?;
+        match report {
+            Report::Spawned(stamps) => {
+                let [process, shell] = received.fds.exactly().ok_or(SpawnError::Talk(Errno::EBADMSG))?;
+                // A process that is gone already has no number; its end is reported next.
+                if let Some(pid) = pid_of(process.as_fd()) {
+                    self.spawned = Some(Spawned { stamps, pid, shell, _process: process });
+                }
+                self.read_seal()
+            }
+            Report::Refused(failure) => Err(SpawnError::Refused(failure)),
+            Report::Exited(exit) => {
+                self.exit = Some(exit);
+                self.work_done.get_or_insert_with(monotonic_ns);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads one packet of the channel. Everything but the first is the sandbox's word; it may lie, to its own account.
+    /// Gives the length of a piece of the answer.
+    pub(super) fn read_channel(&mut self) -> Result<usize, SpawnError> {
+        let mut packet = [0; CHANNEL_FRAME];
+        let length = match fd::receive_bytes(self.channel.as_fd(), &mut packet, Waiting::DontWait) {
+            Err(Errno::EAGAIN | Errno::EMSGSIZE | Errno::ECONNRESET) => return Ok(0),
+            result => result.map_err(SpawnError::Talk)?,
+        };
+        let frame = ChannelFrame::decode(&packet[..length]);
+        match (self.ready.is_some(), frame) {
+            (false, Some(ChannelFrame::Ready(stamps))) => {
+                self.ready = Some(stamps);
+                self.read_seal()?;
+            }
+            (false, Some(ChannelFrame::Failed(failure))) => return Err(SpawnError::Hardening(failure)),
+            (true, Some(ChannelFrame::Answer(piece))) => {
+                self.answer.extend_from_slice(piece);
+                return Ok(piece.len());
+            }
+            (true, Some(ChannelFrame::Done)) if self.work_done.is_none() => self.measure(),
+            _ => {}
+        }
+        Ok(0)
+    }
+
+    /// Once it is hardened and its number is known: what holds it.
+    fn read_seal(&mut self) -> Result<(), SpawnError> {
+        let (Some(spawned), Some(stamps), None) = (&self.spawned, &self.ready, &self.seal) else {
+            return Ok(());
+        };
+        for (step, time) in steps(self.asked, &spawned.stamps, stamps) {
+            debug_span!("spawn_step", step, us = time.as_micros()).in_scope(|| {});
+        }
+        let seal = match debug_span!("read_seal").in_scope(|| Seal::read(spawned.pid)) {
+            Ok(seal) => seal,
+            // It has ended; the report says how.
+            Err(SealError::Gone(_)) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(flaw) = flaw(&seal) {
+            return Err(SpawnError::Unsealed(flaw));
+        }
+        self.seal = Some(seal);
+        self.flush()
+    }
+
+    /// At the end of the work, while the process waits.
+    fn measure(&mut self) {
+        self.work_done = Some(monotonic_ns());
+        if let Some(spawned) = &self.spawned {
+            let pid = nix::unistd::Pid::from_raw(i32::try_from(spawned.pid).unwrap_or_default());
+            match debug_span!("measure").in_scope(|| zeroboot_telemetry::sample(pid)) {
+                Ok(sample) => self.memory = sample.memory,
+                Err(SampleError::Gone { .. }) => {}
+                Err(error) => warn!(%error, "a sandbox could not be measured"),
+            }
+        }
+        // A process that does not wait for the word has gone.
+        let _ = fd::send(self.channel.as_fd(), &HostWord::MEASURED, &[]);
+    }
+
+    /// Ends everything in it; the report then tells.
+    pub(super) fn kill(&mut self) {
+        match &self.spawned {
+            // It can only be gone already.
+            Some(spawned) => drop(pidfd_signal(spawned.shell.as_fd(), nix::sys::signal::Signal::SIGKILL)),
+            // Nobody knows it yet: the warden ends what nobody listens to.
+            None => self.report = None,
+        }
+    }
+
+    pub(super) fn take_seal(&mut self) -> Option<Seal> {
+        self.seal.take()
+    }
+
+    pub(super) fn times(&self) -> Times {
+        let since = |end: u64, start: u64| Duration::from_nanos(end.saturating_sub(start));
+        let total = since(monotonic_ns(), self.asked);
+        let (Some(spawned), Some(stamps)) = (&self.spawned, &self.ready) else {
+            return Times { total, ..Times::default() };
+        };
+        let steps = steps(self.asked, &spawned.stamps, stamps);
+        let spawn = steps.iter().map(|(_, time)| *time).sum();
+        let end = self.work_done.unwrap_or_else(monotonic_ns);
+        let run = since(end, self.asked).saturating_sub(spawn);
+        Times { spawn, run, total, steps }
+    }
+}
+
+/// The parts of a spawn; each begins where the one before has ended.
+fn steps(asked: u64, template: &SpawnStamps, child: &Stamps) -> Vec<(&'static str, Duration)> {
+    let marks = [("wake", template.received), ("shell", template.joined), ("clone", child.begun().0)];
+    let names = ["namespaces", "limits", "identity", "descriptors", "filter"];
+    let hardening = names.into_iter().zip(child.ended().map(|(_, at)| at.0));
+    let mut before = asked;
+    let mut parts = Vec::with_capacity(marks.len() + names.len());
+    for (name, at) in marks.into_iter().chain(hardening) {
+        parts.push((name, Duration::from_nanos(at.saturating_sub(before))));
+        before = at;
+    }
+    parts
+}
+
+/// What every sandbox must have.
+fn flaw(seal: &Seal) -> Option<String> {
+    if !seal.no_new_privs {
+        return Some("no_new_privs is not set".to_owned());
+    }
+    if seal.seccomp_filters == 0 {
+        return Some("no system-call filter".to_owned());
+    }
+    if seal.capabilities != 0 {
+        return Some(format!("{} capabilities are left", seal.capabilities));
+    }
+    let missing = Namespace::ALL.into_iter().find(|namespace| !seal.namespaces.contains(namespace));
+    missing.map(|namespace| format!("the {} namespace is the host's", namespace.name()))
+}
+
+/// The number of a process as this one's `/proc` has it, from its pidfd. See `pidfd_open(2)`.
+fn pid_of(pidfd: BorrowedFd<'_>) -> Option<u32> {
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
+    let number = info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;
+    (number > 0).then_some(number)
+}
+
+fn do_not_block(fd: &OwnedFd) -> Result<(), Errno> {
+    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(drop)
+}

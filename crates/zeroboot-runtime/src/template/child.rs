@@ -1,0 +1,61 @@
+//! What runs in a fresh child until it is hardened. Bound by the child rules.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use zeroboot_fork::{InChild, StepFailure, StepId, fd, leave};
+use zeroboot_isolation::child::{Hardened, OwnUser, Place, Prepared, Stamps};
+use zeroboot_isolation::policy::UserId;
+
+use crate::protocol::ChannelFrame;
+
+/// The descriptors of one sandbox.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) stdin: OwnedFd,
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: OwnedFd,
+    pub(super) channel: OwnedFd,
+}
+
+impl Request {
+    pub(super) fn place<'a>(&'a self, shell: BorrowedFd<'a>, user: UserId, own_user: OwnUser) -> Place<'a> {
+        Place {
+            shell,
+            user,
+            own_user,
+            stdin: self.stdin.as_fd(),
+            stdout: self.stdout.as_fd(),
+            stderr: self.stderr.as_fd(),
+            channel: self.channel.as_fd(),
+        }
+    }
+}
+
+/// The exit code of a child that could not be hardened; its step tells why.
+const FAILED: u8 = 125;
+
+/// Hardens the process and says so over the channel, or says which step failed and leaves.
+///
+/// A word that cannot be sent means that the host has gone: then the process leaves as well.
+pub(super) fn enter(fresh: &InChild, prepared: &Prepared, place: &Place<'_>) -> Hardened {
+    if let Err(failure) = fresh.repair() {
+        refuse(place.channel, failure);
+    }
+    let mut stamps = Stamps::default();
+    match prepared.apply(place, &mut stamps) {
+        Ok(hardened) => match fd::send(hardened.channel(), &ChannelFrame::ready(&stamps), &[]) {
+            Ok(()) => hardened,
+            Err(_) => leave(FAILED),
+        },
+        Err(failure) => refuse(
+            place.channel_after(failure),
+            StepFailure { step: StepId(failure.step.id()), errno: failure.errno },
+        ),
+    }
+}
+
+fn refuse(channel: BorrowedFd<'_>, failure: StepFailure) -> ! {
+    // A host that has gone does not want to know.
+    let _ = fd::send(channel, &ChannelFrame::failed(failure), &[]);
+    leave(FAILED)
+}

@@ -1,0 +1,18 @@
+//! The template's side: what a warm process does to serve.
+//!
+//! ```text
+//! warm-up ─▶ audit ─▶ seal ─▶ serve: request ─▶ join a shell's pid namespace ─▶ clone3 ─▶ next request
+//!                                                                                 └─▶ child: harden ─▶ user code
+//! ```
+//!
+//! [`Template::serve`] returns once per sandbox, in the sandbox. Never here: a language (that is the caller's), and
+//! reading anything from a sandbox.
+
+mod child;
+mod inherited;
+mod sandbox;
+mod serve;
+
+pub use inherited::{InheritedError, Template};
+pub use sandbox::Sandbox;
+pub use serve::ServeError;

@@ -1,0 +1,79 @@
+//! A sandbox's own end of the channel: its job, its answer, its end.
+
+use std::os::fd::BorrowedFd;
+
+use nix::errno::Errno;
+use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_fork::leave;
+use zeroboot_isolation::child::Hardened;
+
+use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Job, JobError, JobReader};
+
+/// This process, hardened.
+#[derive(Debug)]
+pub struct Sandbox {
+    channel: BorrowedFd<'static>,
+}
+
+/// Why there is no job.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveJobError {
+    /// The host has gone.
+    #[error("the host has gone")]
+    Gone,
+    /// The channel failed.
+    #[error("reading the job: {0}")]
+    Channel(#[from] Errno),
+    /// The host's words are not to be understood.
+    #[error(transparent)]
+    Job(#[from] JobError),
+}
+
+impl Sandbox {
+    pub(super) fn new(hardened: Hardened) -> Self {
+        Self { channel: hardened.channel() }
+    }
+
+    /// Waits for the job.
+    ///
+    /// # Errors
+    /// [`ReceiveJobError`].
+    pub fn job(&self) -> Result<Job, ReceiveJobError> {
+        let mut reader = JobReader::default();
+        let mut packet = vec![0; CHANNEL_FRAME];
+        loop {
+            let length = fd::receive_bytes(self.channel, &mut packet, Waiting::Block)?;
+            if length == 0 {
+                return Err(ReceiveJobError::Gone);
+            }
+            if let Some(job) = reader.take(&packet[..length])? {
+                return Ok(job);
+            }
+        }
+    }
+
+    /// Sends a piece of the answer; the pieces are joined on the host's side.
+    ///
+    /// # Errors
+    /// What the socket answered.
+    pub fn answer(&self, bytes: &[u8]) -> Result<(), Errno> {
+        ChannelFrame::answer(bytes).try_for_each(|packet| fd::send(self.channel, &packet, &[]))
+    }
+
+    /// Says that the work is over, waits until the host has taken its measurements, and leaves.
+    ///
+    /// # After fork
+    /// `_exit`: no destructor, no exit handler, no flush.
+    pub fn finish(&self, code: u8) -> ! {
+        // A host that has gone ends this process anyway.
+        if fd::send(self.channel, &ChannelFrame::done(), &[]).is_ok() {
+            let mut word = [0; 1];
+            while let Ok(1..) = fd::receive_bytes(self.channel, &mut word, Waiting::Block) {
+                if word == HostWord::MEASURED {
+                    break;
+                }
+            }
+        }
+        leave(code)
+    }
+}

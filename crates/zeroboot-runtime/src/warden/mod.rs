@@ -1,0 +1,155 @@
+//! The warden: owner of the namespaces, parker of shells, reaper of sandboxes.
+//!
+//! A tiny single-threaded program in two stages, since a new pid namespace is for the *next* child: stage 1 unshares
+//! and waits, stage 2 is pid 1 of the namespace and does the work. Everything below it dies with it.
+//!
+//! | module | does |
+//! |---|---|
+//! | `world` | stage 2: builds the file tree and starts the template |
+//! | `shells` | parks shells |
+//! | `serve` | who is in which shell; reaping, reporting, replacing |
+//! | `child` | what a shell's init runs after its fork |
+//!
+//! Never here: user code, forking a template, and believing a sandbox.
+
+mod child;
+mod serve;
+mod shells;
+mod world;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_fork::{ForkError, ForkOptions, ForkPlan, Forked, PrepareError, StepFailure};
+use zeroboot_isolation::shell::ShellPlanError;
+use zeroboot_isolation::world::{LendError, TreeError, UnshareError};
+
+use crate::protocol::{FromWarden, SETUP_LIMIT, Setup, ToWarden};
+
+/// Why there is no template: told to the host in words.
+#[derive(Debug, thiserror::Error)]
+enum WardenError {
+    #[error("the warden got no setup from its host: {0}")]
+    Receive(#[source] Errno),
+    #[error("the warden cannot read its setup: {0}")]
+    Setup(#[from] serde_json::Error),
+    #[error("the setup came with the wrong number of descriptors")]
+    Descriptors,
+    #[error("the host has gone")]
+    HostGone,
+    #[error(transparent)]
+    Unshare(#[from] UnshareError),
+    #[error("telling the host: {0}")]
+    Tell(#[source] Errno),
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    #[error(transparent)]
+    Fork(#[from] ForkError),
+    #[error(transparent)]
+    Child(#[from] StepFailure),
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    #[error(transparent)]
+    Lend(#[from] LendError),
+    #[error("{what}: {source}")]
+    Call { what: &'static str, source: Errno },
+    #[error("starting {program}: {source}")]
+    Start { program: String, source: std::io::Error },
+    #[error(transparent)]
+    ShellPlan(#[from] ShellPlanError),
+    #[error("a parked shell ended before it was ready")]
+    ShellDied,
+    #[error("the template ended before it served: {0}")]
+    TemplateEnded(String),
+}
+
+/// Names the call that failed.
+fn failed(what: &'static str) -> impl FnOnce(Errno) -> WardenError {
+    move |source| WardenError::Call { what, source }
+}
+
+/// The whole life of the warden's program, whose standard input is its socket to the host.
+#[must_use]
+pub fn run() -> ExitCode {
+    let input = std::io::stdin();
+    let host = input.as_fd();
+    match first_stage(host) {
+        Ok(code) => code,
+        Err(error) => {
+            // When the host is gone nobody wants to know.
+            let _ = fd::send(host, &FromWarden::Failed(error.to_string()).encode(), &[]);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
+    let host_process = nix::unistd::getppid().as_raw().unsigned_abs();
+    let host_process = zeroboot_fork::pidfd_open(host_process).map_err(failed("opening the host's pidfd"))?;
+    let (setup, fds) = receive_setup(host)?;
+    let plan = ForkPlan::prepare(ForkOptions::default())?;
+    zeroboot_isolation::world::unshare()?;
+    fd::send(host, &FromWarden::Unshared.encode(), &[]).map_err(WardenError::Tell)?;
+    let mut word = [0; 8];
+    let length = fd::receive_bytes(host, &mut word, Waiting::Block).map_err(WardenError::Receive)?;
+    if ToWarden::decode(&word[..length]) != Some(ToWarden::Mapped) {
+        return Err(WardenError::HostGone);
+    }
+
+    // Stage 1 alone holds the writing end: stage 2 sees by it whether stage 1 is still there.
+    let (alive, life) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(failed("making a pipe"))?;
+    match plan.fork()? {
+        Forked::Parent(mut second) => {
+            drop((fds, host_process, alive));
+            second.wait().map_err(failed("waiting for the second stage"))?;
+            drop(life);
+            Ok(ExitCode::SUCCESS)
+        }
+        Forked::Child(fresh) => {
+            drop(life);
+            fresh.repair()?;
+            fresh.restore_signals()?;
+            second_stage(host, &host_process, &alive, &setup, fds).map(|()| ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn receive_setup(host: BorrowedFd<'_>) -> Result<(Setup, Vec<OwnedFd>), WardenError> {
+    let mut packet = vec![0; SETUP_LIMIT];
+    let received = fd::receive(host, &mut packet, Waiting::Block).map_err(WardenError::Receive)?;
+    if received.length == 0 {
+        return Err(WardenError::HostGone);
+    }
+    let setup = serde_json::from_slice(&packet[..received.length])?;
+    Ok((setup, received.fds.into_iter().collect()))
+}
+
+fn second_stage(
+    host: BorrowedFd<'_>,
+    host_process: &OwnedFd,
+    first_stage: &OwnedFd,
+    setup: &Setup,
+    fds: Vec<OwnedFd>,
+) -> Result<(), WardenError> {
+    world::build(setup)?;
+    die_with(first_stage)?;
+    let signals = serve::block_signals()?;
+    let (link, far_link) = fd::pair().map_err(failed("making the link"))?;
+    let template = world::start_template(setup, fds, far_link)?;
+    serve::serve(&serve::Wires { host, host_process, link, signals }, setup, template)
+}
+
+/// Dies when stage 1 dies. The death signal is set after the last change of credentials, which clears it; stage 1 may
+/// have gone before.
+fn die_with(first_stage: &OwnedFd) -> Result<(), WardenError> {
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)
+        .map_err(failed("setting the death signal"))?;
+    let mut life = [PollFd::new(first_stage.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut life, PollTimeout::ZERO).map_err(failed("looking for the first stage"))? {
+        0 => Ok(()),
+        _ => Err(WardenError::HostGone),
+    }
+}

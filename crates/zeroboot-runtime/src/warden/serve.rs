@@ -1,0 +1,225 @@
+//! Who is in which shell: reaping, reporting, replacing, until the host or the template is gone.
+
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_fork::{Exit, ExitStatus, pidfd_signal, reap_any};
+
+use super::shells::Parking;
+use super::{WardenError, failed};
+use crate::protocol::{LinkMessage, Report, Setup};
+
+/// What the warden listens to.
+pub(super) struct Wires<'a> {
+    pub(super) host: BorrowedFd<'a>,
+    pub(super) host_process: &'a OwnedFd,
+    pub(super) link: OwnedFd,
+    pub(super) signals: SignalFd,
+}
+
+// Numbers in epoll events; shells come after them.
+const HOST: u64 = 0;
+const LINK: u64 = 1;
+const SIGNALS: u64 = 2;
+const FIRST_SHELL: u64 = 3;
+
+/// A shell, from its parking to its end.
+struct Shell {
+    pidfd: OwnedFd,
+    /// Once a process has joined: the way to the host. It closes when the shell is gone.
+    report: Option<OwnedFd>,
+}
+
+/// What a process below the warden is.
+enum Role {
+    /// The init of this shell.
+    Init(u64),
+    /// The process that joined this shell.
+    Sandbox(u64),
+}
+
+struct Warden<'a> {
+    wires: &'a Wires<'a>,
+    events: Epoll,
+    parking: Parking,
+    shells: HashMap<u64, Shell>,
+    roles: HashMap<u32, Role>,
+    /// Sandboxes that ended before the template's word about them was read.
+    early: HashMap<u32, Exit>,
+    template: u32,
+}
+
+/// The end of children arrives by a descriptor from now on.
+pub(super) fn block_signals() -> Result<SignalFd, WardenError> {
+    let mut children = SigSet::empty();
+    children.add(Signal::SIGCHLD);
+    children.thread_block().map_err(failed("blocking SIGCHLD"))?;
+    SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .map_err(failed("making a signalfd"))
+}
+
+/// Parks shells and buries sandboxes until host or template are gone.
+pub(super) fn serve(wires: &Wires<'_>, setup: &Setup, template: u32) -> Result<(), WardenError> {
+    let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("making an epoll"))?;
+    let readable = EpollFlags::EPOLLIN;
+    for (source, number) in [
+        (wires.host, HOST),
+        (wires.host_process.as_fd(), HOST),
+        (wires.link.as_fd(), LINK),
+        (wires.signals.as_fd(), SIGNALS),
+    ] {
+        events.add(source, EpollEvent::new(readable, number)).map_err(failed("listening"))?;
+    }
+    let mut warden = Warden {
+        wires,
+        events,
+        parking: Parking::new(setup)?,
+        shells: HashMap::new(),
+        roles: HashMap::new(),
+        early: HashMap::new(),
+        template,
+    };
+    for _ in 0..setup.shells {
+        warden.park()?;
+    }
+    warden.run()
+}
+
+impl Warden<'_> {
+    fn run(&mut self) -> Result<(), WardenError> {
+        loop {
+            let mut happened = [EpollEvent::empty(); 16];
+            let count = match self.events.wait(&mut happened, EpollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                result => result.map_err(failed("waiting"))?,
+            };
+            for event in &happened[..count] {
+                match event.data() {
+                    HOST => return Ok(()),
+                    LINK => self.link()?,
+                    SIGNALS => self.bury()?,
+                    shell => self.abandoned(shell - FIRST_SHELL),
+                }
+            }
+        }
+    }
+
+    /// Makes a shell and offers it to the template.
+    fn park(&mut self) -> Result<(), WardenError> {
+        let parked = self.parking.park()?;
+        let offer = LinkMessage::Parked { shell: parked.number, user: parked.user.0 };
+        match fd::send(self.wires.link.as_fd(), &offer.encode(), &[parked.pidfd.as_fd()]) {
+            // The template is gone; its end is buried next.
+            Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => {}
+            Err(errno) => return Err(failed("offering a shell")(errno)),
+        }
+        self.roles.insert(parked.pid, Role::Init(parked.number));
+        let shell = Shell { pidfd: parked.pidfd, report: None };
+        self.shells.insert(parked.number, shell);
+        Ok(())
+    }
+
+    /// Reads what the template says, to the last word that is there.
+    fn link(&mut self) -> Result<(), WardenError> {
+        loop {
+            let mut packet = [0; LinkMessage::SIZE];
+            let received = match fd::receive(self.wires.link.as_fd(), &mut packet, Waiting::DontWait) {
+                Err(Errno::EAGAIN) => return Ok(()),
+                result => result.map_err(failed("reading the link"))?,
+            };
+            if received.length == 0 {
+                // The template is gone, or going: its end is buried next.
+                let _ = self.events.delete(self.wires.link.as_fd());
+                return Ok(());
+            }
+            match LinkMessage::decode(&packet[..received.length]) {
+                Ok(LinkMessage::Joined { shell, pid }) => {
+                    if let Some([report]) = received.fds.exactly() {
+                        self.joined(shell, pid, report)?;
+                    }
+                }
+                Ok(LinkMessage::Wasted { shell }) => self.kill(shell),
+                Ok(LinkMessage::Parked { .. }) | Err(_) => {
+                    return Err(failed("understanding the template")(Errno::EBADMSG));
+                }
+            }
+            self.park()?;
+        }
+    }
+
+    fn joined(&mut self, number: u64, pid: u32, report: OwnedFd) -> Result<(), WardenError> {
+        let Some(shell) = self.shells.get_mut(&number) else { return Ok(()) };
+        // No interest in data: a closed other end is always told.
+        let hang_up = EpollEvent::new(EpollFlags::empty(), FIRST_SHELL + number);
+        self.events.add(&report, hang_up).map_err(failed("watching a report"))?;
+        shell.report = Some(report);
+        match self.early.remove(&pid) {
+            Some(exit) => self.ended(number, exit),
+            None => {
+                self.roles.insert(pid, Role::Sandbox(number));
+            }
+        }
+        Ok(())
+    }
+
+    /// The host has let go of a sandbox.
+    fn abandoned(&mut self, number: u64) {
+        if let Some(report) = self.shells.get_mut(&number).and_then(|shell| shell.report.take()) {
+            let _ = self.events.delete(&report);
+        }
+        self.kill(number);
+    }
+
+    /// Collects every child that has ended.
+    fn bury(&mut self) -> Result<(), WardenError> {
+        while self.wires.signals.read_signal().map_err(failed("reading signals"))?.is_some() {}
+        // What the template said before it or its sandboxes ended.
+        self.link()?;
+        loop {
+            let (pid, exit) = match reap_any() {
+                Ok(Some(ended)) => ended,
+                Ok(None) | Err(Errno::ECHILD) => return Ok(()),
+                Err(errno) => return Err(failed("reaping")(errno)),
+            };
+            if pid == self.template {
+                return Err(WardenError::TemplateEnded(in_words(exit.status)));
+            }
+            match self.roles.remove(&pid) {
+                Some(Role::Sandbox(number)) => self.ended(number, exit),
+                // With it the report closes, after everything in the shell has gone.
+                Some(Role::Init(number)) => drop(self.shells.remove(&number)),
+                None => {
+                    self.early.insert(pid, exit);
+                }
+            }
+        }
+    }
+
+    /// Tells the host, and ends what is left in the shell.
+    fn ended(&mut self, number: u64, exit: Exit) {
+        if let Some(report) = self.shells.get(&number).and_then(|shell| shell.report.as_ref()) {
+            // A host that has let go does not want to know.
+            let _ = fd::send(report.as_fd(), &Report::Exited(exit).encode(), &[]);
+        }
+        self.kill(number);
+    }
+
+    fn kill(&self, number: u64) {
+        if let Some(shell) = self.shells.get(&number) {
+            // It can only be gone already: this process may signal all below it.
+            let _ = pidfd_signal(shell.pidfd.as_fd(), Signal::SIGKILL);
+        }
+    }
+}
+
+fn in_words(status: ExitStatus) -> String {
+    match status {
+        ExitStatus::Exited(code) => format!("exit status {code}"),
+        ExitStatus::Signaled { signal, .. } => format!("signal {signal}"),
+    }
+}

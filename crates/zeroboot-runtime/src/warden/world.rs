@@ -1,0 +1,62 @@
+//! Stage 2's beginning: the file tree, and the template's program in it.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use zeroboot_isolation::world::{Bind, HOME, IdMap, build_tree, lend_capabilities};
+
+use super::{WardenError, failed};
+use crate::FDS_VARIABLE;
+use crate::protocol::{Program, Setup};
+
+pub(super) fn build(setup: &Setup) -> Result<(), WardenError> {
+    let bind =
+        |(source, target): &(PathBuf, PathBuf)| Bind { source: source.clone(), target: target.clone() };
+    let binds: Vec<Bind> = setup.binds.iter().map(bind).collect();
+    build_tree(&binds, if setup.range { IdMap::Range } else { IdMap::Single })?;
+    // Changing the user id has made this process non-dumpable; shells, its forks, must be looked at to be joined.
+    nix::sys::prctl::set_dumpable(true).map_err(failed("becoming dumpable"))?;
+    Ok(lend_capabilities()?)
+}
+
+/// Starts the template with control, link and extras open, its output going to the warm-up pipe; gives its pid.
+///
+/// `fds` are those that came with the setup: control, the warm-up pipe, extras.
+pub(super) fn start_template(setup: &Setup, fds: Vec<OwnedFd>, link: OwnedFd) -> Result<u32, WardenError> {
+    if fds.len() != 2 + setup.extras {
+        return Err(WardenError::Descriptors);
+    }
+    let mut fds = fds.into_iter();
+    let (Some(control), Some(output)) = (fds.next(), fds.next()) else {
+        return Err(WardenError::Descriptors);
+    };
+    let inherited: Vec<OwnedFd> = [control, link].into_iter().chain(fds).collect();
+    for fd in &inherited {
+        fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty())).map_err(failed("passing a descriptor on"))?;
+    }
+    let numbers: Vec<String> = inherited.iter().map(|fd| fd.as_raw_fd().to_string()).collect();
+    let program = match (&setup.program, numbers.get(2)) {
+        (Program::Path(path), _) => path.clone(),
+        (Program::FirstExtra, Some(number)) => PathBuf::from(format!("/proc/self/fd/{number}")),
+        (Program::FirstExtra, None) => return Err(WardenError::Descriptors),
+    };
+    let errors = output.try_clone();
+    let started = errors.and_then(|errors| {
+        Command::new(&program)
+            .args(&setup.arguments)
+            .env_clear()
+            .envs(setup.environment.iter().map(|(name, value)| (name, value)))
+            .env(FDS_VARIABLE, numbers.join(","))
+            .current_dir(HOME)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+    });
+    match started {
+        Ok(template) => Ok(template.id()),
+        Err(source) => Err(WardenError::Start { program: program.display().to_string(), source }),
+    }
+}

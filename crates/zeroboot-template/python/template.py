@@ -1,0 +1,207 @@
+"""The Python side of a template: warms the imports, serves, and runs one script in each sandbox.
+
+Started by the host as `python3 -I`; the arguments are the modules to import. Descriptors are listed in ZEROBOOT_FDS:
+control, link, the library, this file and, if there is one, a file to run after the imports.
+"""
+
+import atexit
+import builtins
+import ctypes
+import gc
+import linecache
+import os
+import sys
+import traceback
+import types
+
+HERE = "<zeroboot>"
+HOME = "/home/sandbox"
+CHANNEL = 3
+
+
+def warm_up(modules, warm_fd):
+    for name in modules:
+        __import__(name)
+    if warm_fd is not None:
+        warm = types.ModuleType("warm")
+        sys.modules["warm"] = warm
+        with open(warm_fd, "rb", closefd=False) as file:
+            source = file.read()
+        linecache.cache["warm.py"] = (lambda: source.decode("utf-8", "replace"),)
+        exec(compile(source, "warm.py", "exec", dont_inherit=True), warm.__dict__)
+
+
+def own_frames_cut(error):
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename in (HERE, "<string>"):
+        trace = trace.tb_next
+    return error.with_traceback(trace)
+
+
+def serve():
+    fds = [int(number) for number in os.environ["ZEROBOOT_FDS"].split(",")]
+    library = ctypes.PyDLL("/proc/self/fd/%d" % fds[2])
+    try:
+        warm_up(sys.argv[1:], fds[4] if len(fds) > 4 else None)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException as error:
+        error = own_frames_cut(error)
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        library.zeroboot_fail(text.encode("utf-8", "replace").replace(b"\0", b"?"))
+        os._exit(1)
+
+    sys.path.insert(0, HOME)
+    del sys.argv[1:]
+    hooks = [ctypes.pythonapi.PyOS_BeforeFork, ctypes.pythonapi.PyOS_AfterFork_Child]
+    hooks = [ctypes.cast(hook, ctypes.c_void_p) for hook in hooks]
+    gc.collect()
+    gc.freeze()
+    if library.zeroboot_serve(*hooks) != 0:
+        os._exit(1)
+
+
+def reseed():
+    """What the interpreter's own hooks leave equal in every sandbox."""
+    loaded = sys.modules
+    if "numpy.random" in loaded:
+        loaded["numpy.random"].seed()
+    if "ssl" in loaded:
+        loaded["ssl"].RAND_add(os.urandom(32), 32.0)
+    if "tempfile" in loaded:
+        loaded["tempfile"]._name_sequence = None
+
+
+def receive_job():
+    """The arguments, the environment, the name and the body; their layout is in the host's protocol."""
+    packet = os.read(CHANNEL, 65536)
+    pieces = [packet[1:]]
+    while packet[0]:
+        packet = os.read(CHANNEL, 65536)
+        pieces.append(packet[1:])
+    job = b"".join(pieces)
+    place = 0
+
+    def number():
+        nonlocal place
+        place += 4
+        return int.from_bytes(job[place - 4 : place], sys.byteorder)
+
+    def string():
+        nonlocal place
+        length = number()
+        place += length
+        return job[place - length : place]
+
+    arguments = [string() for _ in range(number())]
+    environment = [string() for _ in range(number())]
+    return arguments, environment, string(), string()
+
+
+def await_go():
+    """The host has read the seal: user code may start."""
+    if os.read(CHANNEL, 1) != b"g":
+        os._exit(125)
+
+
+def exit_status(code):
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    return 1
+
+
+def report(error):
+    error = own_frames_cut(error)
+    kind, trace = type(error), error.__traceback__
+    if sys.excepthook is sys.__excepthook__:
+        # The built-in hook looks for the script's file to quote it; this one asks linecache.
+        traceback.print_exception(kind, error, trace)
+    else:
+        sys.excepthook(kind, error, trace)
+
+
+def run(body, name):
+    """Runs the script as `__main__` and gives its exit status."""
+    main = types.ModuleType("__main__")
+    main.__file__ = name
+    main.__builtins__ = builtins
+    sys.modules["__main__"] = main
+    linecache.cache[name] = (lambda: body.decode("utf-8", "replace"),)
+    try:
+        exec(compile(body, name, "exec", dont_inherit=True), main.__dict__)
+    except SystemExit as leave:
+        return exit_status(leave.code)
+    except KeyboardInterrupt as error:
+        report(error)
+        interrupt()
+    except BaseException as error:
+        report(error)
+        return 1
+    return 0
+
+
+def interrupt():
+    """As the interpreter does: ends by the signal, so that whoever waits sees it."""
+    import signal
+
+    sys.stdout.flush()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def wind_up(status):
+    """What the interpreter does at its end: threads, exit handlers, buffers."""
+    if "threading" in sys.modules:
+        try:
+            sys.modules["threading"]._shutdown()
+        except BaseException as error:
+            report(error)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except Exception as error:
+            if status == 0:
+                status = 120
+            if stream is sys.stdout:
+                report(error)
+    return status
+
+
+def identity():
+    try:
+        found = os.fstat(CHANNEL)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def sandbox():
+    reseed()
+    arguments, environment, name, body = receive_job()
+    name = os.fsdecode(name)
+    os.environ.clear()
+    for variable in environment:
+        key, _, value = variable.partition(b"=")
+        os.environb[key] = value
+    sys.argv[:] = [name, *map(os.fsdecode, arguments)]
+    pid, channel = os.getpid(), identity()
+    await_go()
+    status = wind_up(run(body, name))
+    # A fork of the script ends here as well, and a script may have put its own file in the channel's place.
+    if os.getpid() == pid and identity() == channel:
+        try:
+            os.write(CHANNEL, b"D")
+            while os.read(CHANNEL, 1) not in (b"a", b""):
+                pass
+        except OSError:
+            pass
+    os._exit(status)
+
+
+serve()
+sandbox()
