@@ -39,6 +39,10 @@ fn main() {
     for name in OUTER {
         build.env_remove(name);
     }
+    // This build's features: the nested build script would take them for its own.
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_FEATURE_")) {
+        build.env_remove(name);
+    }
     let status =
         build.status().unwrap_or_else(|error| panic!("cannot start cargo for the embedded parts: {error}"));
     assert!(status.success(), "building the embedded parts failed: {status}");

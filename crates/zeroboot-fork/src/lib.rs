@@ -1,6 +1,6 @@
 //! A fork engine: makes a child of a warm process in one `clone3` call and keeps hold of it by a pidfd.
 //!
-//! ```no_run
+//! ```
 //! use zeroboot_fork::{ForkOptions, ForkPlan, ExitStatus};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -208,7 +208,8 @@ impl ForkPlan {
     /// Forks, if this process has one thread.
     ///
     /// # Errors
-    /// [`ForkError`]; with more than one thread it names them.
+    /// [`ForkError`]; with more than one thread it names them. One that was joined does not count. One that only left
+    /// its `std::thread::scope` may still run its last instructions, and does: join its handle.
     ///
     /// # After fork
     /// The child has all memory and all descriptors of the parent, and every signal blocked; see [`InChild`]. Unflushed

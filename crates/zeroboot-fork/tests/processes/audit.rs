@@ -44,13 +44,17 @@ fn findings() -> Vec<Finding> {
 /// Runs `body` while there is a second thread, which waits for nothing but its end.
 fn beside_a_thread<T>(body: impl FnOnce() -> T) -> T {
     let (end, wait) = channel::<()>();
-    thread::scope(|scope| {
-        let worker = thread::Builder::new().name("blas worker".to_owned());
-        worker.spawn_scoped(scope, move || wait.recv()).expect("a thread");
-        let result = body();
-        drop(end);
-        result
-    })
+    let (start, started) = channel();
+    let worker = thread::Builder::new().name("blas worker".to_owned());
+    let worker = worker.spawn(move || {
+        start.send(()).expect("somebody waits");
+        wait.recv().expect_err("the other side is dropped");
+    });
+    started.recv().expect("a start: from now on it has its name");
+    let result = body();
+    drop(end);
+    worker.expect("a thread").join().expect("its end");
+    result
 }
 
 fn thread_is_named() -> Verdict {

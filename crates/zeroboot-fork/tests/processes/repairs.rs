@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use zeroboot_fork::{
-    ExitStatus, ForkOptions, ForkPlan, Forked, SignalHandlers, StepFailure, StepId, Way, leave,
+    ExitStatus, ForkOptions, ForkPlan, Forked, SignalHandlers, StepFailure, StepId, Way, leave, monotonic_ns,
 };
 
 use crate::common::{Verdict, both_ways, code_of, plan, trial};
@@ -19,7 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         both_ways("a robust mutex survives its owner's death", robust_mutex),
         both_ways("handlers stay or are cleared", handlers),
         both_ways("signals are blocked in the hook and the mask is back in the body", masks),
-        both_ways("a timer shorter than the fork does not starve it", timer),
+        both_ways("a timer shorter than the fork disturbs neither it nor start nor end", timer),
     ]
     .into_iter()
     .flatten()
@@ -162,7 +162,7 @@ extern "C" fn ignore(_: libc::c_int) {
 static TICKS: AtomicU32 = AtomicU32::new(0);
 
 fn handle(signal: Signal, handler: SigHandler) {
-    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
     // SAFETY: the handler only adds to an atomic number.
     unsafe { sigaction(signal, &action) }.expect("a handler");
 }
@@ -211,7 +211,8 @@ fn masks(way: Way) -> Verdict {
     Ok(())
 }
 
-/// 256 MiB in small pages take longer to fork than the timer's 1 ms: unblocked, each tick would start the fork again.
+/// 256 MiB in small pages take longer to fork than the timer's 1 ms; hook and body last several ticks as well, so that
+/// the parent is interrupted (the handler asks for no restart) while it waits for the start and for the end.
 fn timer(way: Way) -> Verdict {
     const SIZE: usize = 256 << 20;
     let large = small_pages(SIZE);
@@ -227,11 +228,26 @@ fn timer(way: Way) -> Verdict {
         std::hint::spin_loop();
     }
     let plan = plan(way);
+    let hook = || {
+        spin();
+        Ok(())
+    };
     for _ in 0..5 {
-        // SAFETY: the last byte of a mapping that stays.
-        assert_eq!(code_of(&plan, || unsafe { large.add(SIZE - 1).read() }), 1);
+        let body = || {
+            spin();
+            // SAFETY: the last byte of a mapping that stays.
+            unsafe { large.add(SIZE - 1).read() }
+        };
+        let mut child = plan.spawn(&hook, body).expect("a child");
+        assert_eq!(child.wait().expect("its end").status, ExitStatus::Exited(1));
     }
     Ok(())
+}
+
+/// For 5 ms.
+fn spin() {
+    let start = monotonic_ns();
+    while monotonic_ns() < start + 5_000_000 {}
 }
 
 /// Memory of small pages, every byte of which is 1. It ends with the process.

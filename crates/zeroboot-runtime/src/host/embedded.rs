@@ -55,9 +55,12 @@ impl Embedded {
     }
 }
 
+/// Says that the file may be executed, where `vm.memfd_noexec` would have it otherwise. Newer than libc's list.
+const MFD_EXEC: nix::libc::c_uint = 0x10;
+
 fn memory_file(name: &str) -> Result<OwnedFd, Errno> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    match memfd_create(name, flags | MFdFlags::MFD_EXEC) {
+    match memfd_create(name, flags | MFdFlags::from_bits_retain(MFD_EXEC)) {
         // A kernel before 6.3 does not know the last flag, and does not need it.
         Err(Errno::EINVAL) => memfd_create(name, flags),
         result => result,

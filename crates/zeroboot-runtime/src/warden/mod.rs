@@ -87,6 +87,7 @@ pub fn run() -> ExitCode {
 }
 
 fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
+    fd::pass_none_on().map_err(failed("keeping the host's descriptors from the template"))?;
     let host_process = nix::unistd::getppid().as_raw().unsigned_abs();
     let host_process = zeroboot_fork::pidfd_open(host_process).map_err(failed("opening the host's pidfd"))?;
     let (setup, fds) = receive_setup(host)?;

@@ -1,0 +1,145 @@
+//! What the command line looks like.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Runs code in sandboxes that are forked from a warm process.
+#[derive(Debug, Parser)]
+#[command(name = "zeroboot", disable_version_flag = true)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a Python script in a sandbox.
+    ///
+    /// Exit status: the script's own; 124 at its deadline; 125 when zeroboot itself could not do it; 128+n when signal n
+    /// ended it. The script's output passes through unchanged.
+    Run(RunOptions),
+    /// Says which version this is.
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
+    /// A file, or - for standard input.
+    #[arg(required_unless_present = "code")]
+    pub(crate) script: Option<OsString>,
+    /// Arguments of the script.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<OsString>,
+    /// Code to run instead of a file.
+    #[arg(short = 'c', value_name = "CODE")]
+    pub(crate) code: Option<String>,
+    /// Modules to import while the template warms up.
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub(crate) import: Vec<String>,
+    /// Which interpreter; a virtualenv's works with its packages.
+    #[arg(long, value_name = "PATH", default_value = "python3")]
+    pub(crate) python: PathBuf,
+    /// A file to run in the template after the imports; scripts import from it as `warm`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) warm: Option<PathBuf>,
+    /// Deadline: 500ms, 30s, 2m.
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// How much the script may write: 64K, 16M, 1G.
+    #[arg(long, default_value = "16M", value_parser = bytes)]
+    pub(crate) output: u64,
+    /// Size limit of each private file system.
+    #[arg(long, default_value = "64M", value_parser = bytes)]
+    pub(crate) tmp: u64,
+    /// Limit of open files.
+    #[arg(long, default_value_t = 1024)]
+    pub(crate) files: u64,
+    /// Limit of processes and threads.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) pids: u64,
+    /// A variable of the script's environment.
+    #[arg(long, value_name = "K=V", value_parser = variable)]
+    pub(crate) env: Vec<(String, String)>,
+    /// In how many sandboxes of one template.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) count: u32,
+    /// How many of them at once.
+    #[arg(long, value_name = "P", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub(crate) parallel: u32,
+    /// One JSON document for each sandbox, one a line; a summary last if there are several.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Nothing of zeroboot's own on standard error.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let seconds = match &text[digits.len()..] {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        unit => return Err(format!("unknown unit {unit:?}: use ms, s, m or h")),
+    };
+    let number: f64 = digits.parse().map_err(|_| "not a number with a unit, as in 30s".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds)
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| "not a length of time".to_owned())
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        unit => return Err(format!("unknown unit {unit:?}: use K, M or G")),
+    };
+    let number: u64 = digits.parse().map_err(|_| "not a number with a unit, as in 16M".to_owned())?;
+    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(|| "not an amount".to_owned())
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("not of the form K=V".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn lengths_of_time() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "s", "-1s", "0s", "1y", "infs"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn amounts() {
+        assert_eq!(bytes("64K"), Ok(64 << 10));
+        assert_eq!(bytes("16M"), Ok(16 << 20));
+        assert_eq!(bytes("7"), Ok(7));
+        for wrong in ["", "M", "-1M", "0", "1T", "99999999999G"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+}

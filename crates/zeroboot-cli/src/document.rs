@@ -1,0 +1,161 @@
+//! The JSON of one sandbox, and of a summary. A figure that is not known is absent or null, never zero.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine;
+use serde::Serialize;
+use zeroboot::{Outcome, RunError, Seal, Status};
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Document {
+    outcome: Ending,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    stdout: String,
+    stderr: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdout_b64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stderr_b64: Option<String>,
+    times_us: Option<Times>,
+    faults: Option<Faults>,
+    memory: Option<Memory>,
+    cpu_us: Option<Cpu>,
+    seal: Option<SealDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct Ending {
+    kind: &'static str,
+    code: Option<u8>,
+    signal: Option<i32>,
+}
+
+#[derive(Debug, Serialize)]
+struct Times {
+    spawn: f64,
+    run: f64,
+    total: f64,
+    steps: BTreeMap<&'static str, f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Faults {
+    minor: u64,
+    major: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Memory {
+    shared_kib: u64,
+    private_kib: u64,
+    page_tables_kib: u64,
+    peak_kib: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Cpu {
+    user: f64,
+    system: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct SealDocument {
+    no_new_privs: bool,
+    seccomp_filters: u32,
+    capabilities: u32,
+    namespaces: Vec<&'static str>,
+    missing: Vec<&'static str>,
+}
+
+/// What was counted over several sandboxes.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) sandboxes: usize,
+    pub(crate) succeeded: usize,
+    pub(crate) elapsed_us: f64,
+}
+
+pub(crate) fn us(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e9).round() / 1e3
+}
+
+impl Document {
+    pub(crate) fn of(result: &Result<Outcome, RunError>) -> Self {
+        match result {
+            Ok(outcome) => Self::of_outcome(outcome),
+            Err(error) => Self {
+                outcome: Ending { kind: "failed", code: None, signal: None },
+                error: Some(error.cause()),
+                stdout: String::new(),
+                stderr: String::new(),
+                stdout_b64: None,
+                stderr_b64: None,
+                times_us: None,
+                faults: None,
+                memory: None,
+                cpu_us: None,
+                seal: None,
+            },
+        }
+    }
+
+    fn of_outcome(outcome: &Outcome) -> Self {
+        let account = &outcome.account;
+        let times = &account.times;
+        Self {
+            outcome: Ending::of(outcome.status),
+            error: None,
+            stdout: outcome.stdout_lossy().into_owned(),
+            stderr: outcome.stderr_lossy().into_owned(),
+            stdout_b64: base64_unless_text(&outcome.stdout),
+            stderr_b64: base64_unless_text(&outcome.stderr),
+            times_us: Some(Times {
+                spawn: us(times.spawn),
+                run: us(times.run),
+                total: us(times.total),
+                steps: times.steps.iter().map(|(name, time)| (*name, us(*time))).collect(),
+            }),
+            faults: account.faults.map(|faults| Faults { minor: faults.minor, major: faults.major }),
+            memory: account.memory.map(|memory| Memory {
+                shared_kib: memory.shared_kib.0,
+                private_kib: memory.private_kib.0,
+                page_tables_kib: memory.page_tables_kib.0,
+                peak_kib: memory.peak_kib.0,
+            }),
+            cpu_us: account.cpu.map(|cpu| Cpu { user: us(cpu.user), system: us(cpu.system) }),
+            seal: outcome.seal.as_ref().map(SealDocument::of),
+        }
+    }
+}
+
+impl Ending {
+    fn of(status: Status) -> Self {
+        let (kind, code, signal) = match status {
+            Status::Exited(code) => ("exited", Some(code), None),
+            Status::Signaled(signal) => ("signaled", None, Some(signal)),
+            Status::Deadline => ("deadline", None, None),
+            Status::OutputLimit => ("output", None, None),
+            // The type may grow; a kind without a name is not to be passed off as another.
+            _ => ("other", None, None),
+        };
+        Self { kind, code, signal }
+    }
+}
+
+impl SealDocument {
+    fn of(seal: &Seal) -> Self {
+        Self {
+            no_new_privs: seal.no_new_privs,
+            seccomp_filters: seal.seccomp_filters,
+            capabilities: seal.capabilities,
+            namespaces: seal.namespaces.iter().map(|namespace| namespace.name()).collect(),
+            missing: seal.missing.iter().map(|missing| missing.name()).collect(),
+        }
+    }
+}
+
+fn base64_unless_text(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).is_err().then(|| base64::engine::general_purpose::STANDARD.encode(bytes))
+}

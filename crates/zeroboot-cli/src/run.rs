@@ -1,0 +1,222 @@
+//! `zeroboot run`.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use zeroboot::{Bytes, Input, Outcome, Output, Policy, Request, RunError, Status, Template};
+
+use crate::Failure;
+use crate::arguments::RunOptions;
+use crate::document::{Document, Summary, us};
+
+/// As `timeout(1)` has it.
+const DEADLINE_STATUS: u8 = 124;
+
+/// A sandbox that was ended for another reason of ours: as if by `SIGKILL`, which it was.
+const KILLED_STATUS: u8 = 128 + 9;
+
+/// What is run, and where its standard input comes from.
+struct Script {
+    name: OsString,
+    code: Vec<u8>,
+    arguments: Vec<OsString>,
+    reads_input: bool,
+}
+
+pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
+    let script = Script::read(options)?;
+    let template = build(options)?;
+    if options.count == 1 { one(options, &script, &template) } else { many(options, &script, &template) }
+}
+
+impl Script {
+    fn read(options: &RunOptions) -> Result<Self, Failure> {
+        let mut arguments = options.arguments.clone();
+        if let Some(code) = &options.code {
+            arguments.splice(0..0, options.script.clone());
+            let name = OsString::from("<string>");
+            return Ok(Self { name, code: code.clone().into_bytes(), arguments, reads_input: true });
+        }
+        let name = options.script.clone().unwrap_or_default();
+        if name == "-" {
+            let mut code = Vec::new();
+            std::io::stdin().read_to_end(&mut code).map_err(|error| {
+                Failure::new(format!("cannot read the script from standard input: {error}"), None)
+            })?;
+            return Ok(Self { name: OsString::from("<stdin>"), code, arguments, reads_input: false });
+        }
+        let code = std::fs::read(Path::new(&name)).map_err(|error| {
+            let cause = format!("cannot read the script {}: {error}", Path::new(&name).display());
+            Failure::new(cause, Some("check the path; or give the code itself with -c".to_owned()))
+        })?;
+        Ok(Self { name, code, arguments, reads_input: true })
+    }
+
+    fn request(&self, options: &RunOptions) -> Request {
+        let mut request = Request::script(&self.name, self.code.clone())
+            .timeout(options.timeout)
+            .output_limit(Bytes(options.output));
+        for argument in &self.arguments {
+            request = request.argument(argument);
+        }
+        for (name, value) in &options.env {
+            request = request.environment(name, value);
+        }
+        request
+    }
+}
+
+/// Warms the template up; a spinner turns meanwhile if somebody looks.
+fn build(options: &RunOptions) -> Result<Template, Failure> {
+    let policy = Policy::strict().tmp(Bytes(options.tmp)).open_files(options.files).processes(options.pids);
+    let mut builder = Template::python()
+        .interpreter(&options.python)
+        .policy(policy)
+        .parked_shells(usize::try_from(options.parallel).unwrap_or(1) + 1);
+    for module in &options.import {
+        builder = builder.import(module);
+    }
+    if let Some(file) = &options.warm {
+        builder = builder.warm_file(file);
+    }
+    let spinner = (!options.quiet && std::io::stderr().is_terminal()).then(|| spinner(options));
+    let template = builder.build();
+    if let Some(spinner) = spinner {
+        spinner.finish_and_clear();
+    }
+    template.map_err(|error| Failure::new(error.cause(), error.remedy()))
+}
+
+fn spinner(options: &RunOptions) -> ProgressBar {
+    let what = match options.import.as_slice() {
+        [] => "warming the template up".to_owned(),
+        modules => format!("warming the template up: {}", modules.join(", ")),
+    };
+    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let spinner = ProgressBar::new_spinner().with_style(style).with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}
+
+/// One sandbox: its streams are this command's own.
+fn one(options: &RunOptions, script: &Script, template: &Template) -> Result<u8, Failure> {
+    let mut request = script.request(options);
+    if script.reads_input {
+        request = request.stdin(Input::From(copy(&std::io::stdin())?));
+    }
+    if !options.json {
+        request = request
+            .stdout(Output::To(copy(&std::io::stdout())?))
+            .stderr(Output::To(copy(&std::io::stderr())?));
+    }
+    let result = template.execute(request);
+    if options.json {
+        print_line(&Document::of(&result))?;
+    }
+    let outcome = result.map_err(own_failure)?;
+    if !options.quiet && !options.json {
+        say(&format!("{}; {}", outcome.status, outcome.account));
+    }
+    Ok(status(outcome.status))
+}
+
+/// Several sandboxes, some at once; what they write comes out whole, in the order in which they end.
+fn many(options: &RunOptions, script: &Script, template: &Template) -> Result<u8, Failure> {
+    let begun = Instant::now();
+    let next = AtomicU32::new(0);
+    let mut summary = Summary::default();
+    let mut worst = 0;
+    let mut failed = None;
+    std::thread::scope(|scope| {
+        let (results, finished) = mpsc::sync_channel(64);
+        for _ in 0..options.parallel.min(options.count) {
+            let (next, results) = (&next, results.clone());
+            scope.spawn(move || {
+                while next.fetch_add(1, Ordering::Relaxed) < options.count {
+                    let result = template.execute(script.request(options));
+                    if results.send(result).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(results);
+        for result in finished {
+            summary.sandboxes += 1;
+            summary.succeeded += usize::from(result.as_ref().is_ok_and(|outcome| outcome.status.success()));
+            show(options, &result)?;
+            match result {
+                Ok(outcome) => worst = worst.max(status(outcome.status)),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Ok(())
+    })?;
+    let elapsed = begun.elapsed();
+    summary.elapsed_us = us(elapsed);
+    if options.json {
+        print_line(&summary)?;
+    } else if !options.quiet {
+        say(&format!(
+            "{} sandboxes, {} succeeded, in {:.3} s",
+            summary.sandboxes,
+            summary.succeeded,
+            elapsed.as_secs_f64()
+        ));
+    }
+    failed.map_or(Ok(worst), |error| Err(own_failure(error)))
+}
+
+fn show(options: &RunOptions, result: &Result<Outcome, RunError>) -> Result<(), Failure> {
+    if options.json {
+        return print_line(&Document::of(result));
+    }
+    let Ok(outcome) = result else { return Ok(()) };
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(&outcome.stdout)
+        .and_then(|()| stdout.flush())
+        .and_then(|()| std::io::stderr().write_all(&outcome.stderr))
+        .map_err(cannot_write)
+}
+
+fn status(status: Status) -> u8 {
+    match status {
+        Status::Exited(code) => code,
+        Status::Signaled(signal) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+        Status::Deadline => DEADLINE_STATUS,
+        _ => KILLED_STATUS,
+    }
+}
+
+fn copy(stream: &impl AsFd) -> Result<OwnedFd, Failure> {
+    let copied = stream.as_fd().try_clone_to_owned();
+    copied.map_err(|error| Failure::new(format!("cannot use a standard stream: {error}"), None))
+}
+
+fn print_line(document: &impl serde::Serialize) -> Result<(), Failure> {
+    let mut line = serde_json::to_vec(document)
+        .map_err(|error| Failure::new(format!("cannot write JSON: {error}"), None))?;
+    line.push(b'\n');
+    std::io::stdout().write_all(&line).map_err(cannot_write)
+}
+
+fn cannot_write(error: std::io::Error) -> Failure {
+    Failure::new(format!("cannot write to standard output: {error}"), None)
+}
+
+fn own_failure(error: RunError) -> Failure {
+    Failure::new(error.cause(), error.remedy())
+}
+
+fn say(text: &str) {
+    // Where standard error is closed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "zeroboot: {text}");
+}
