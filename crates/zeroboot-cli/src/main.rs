@@ -59,8 +59,8 @@ struct Failure {
 impl Failure {
     fn new(cause: impl std::fmt::Display, remedy: Option<String>) -> Self {
         // One line: findings and causes may come in several.
-        let cause = cause.to_string().trim().replace('\n', "; ");
-        Self { cause, remedy }
+        let one_line = |text: String| text.trim().replace('\n', "; ");
+        Self { cause: one_line(cause.to_string()), remedy: remedy.map(one_line) }
     }
 }
 

@@ -33,7 +33,7 @@ def warm_up(modules, warm_fd):
 
 def own_frames_cut(error):
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename in (HERE, "<string>"):
+    while trace is not None and trace.tb_frame.f_code.co_filename == HERE:
         trace = trace.tb_next
     return error.with_traceback(trace)
 

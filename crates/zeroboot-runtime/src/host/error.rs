@@ -64,9 +64,14 @@ pub enum BuildError {
         /// The traceback, or whatever the program said.
         text: String,
     },
-    /// The template is not safe to fork: the findings, one a line.
-    #[error("the template is not safe to fork: {0}")]
-    Unsafe(String),
+    /// The template is not safe to fork.
+    #[error("the template is not safe to fork: {findings}")]
+    Unsafe {
+        /// What was found, one finding a line.
+        findings: String,
+        /// What to do about each, one a line.
+        remedies: String,
+    },
     /// The template could not be sealed.
     #[error("the template cannot be sealed: {0}")]
     Seal(String),
@@ -82,6 +87,15 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// From an audit's report, whose lines are `finding; remedy`.
+    pub(super) fn unsafe_to_fork(report: &str) -> Self {
+        let lines = report
+            .lines()
+            .map(|line| line.rsplit_once("; ").unwrap_or((line, "close or end it in the warm-up")));
+        let (findings, remedies): (Vec<_>, Vec<_>) = lines.unzip();
+        Self::Unsafe { findings: findings.join("\n"), remedies: remedies.join("\n") }
+    }
+
     /// What went wrong, in words.
     #[must_use]
     pub fn cause(&self) -> String {
@@ -100,6 +114,7 @@ impl BuildError {
             Self::WarmUp { .. } => {
                 Some("run the imports with the same interpreter, outside the sandbox".to_owned())
             }
+            Self::Unsafe { remedies, .. } => Some(remedies.clone()),
             Self::UserIds(_) => {
                 Some("the host needs /proc, and as root the right to map user ids (CAP_SETUID)".to_owned())
             }

@@ -134,7 +134,7 @@ impl Generation {
                 let cause = text.trim().lines().last().unwrap_or("without a word").to_owned();
                 Err(BuildError::WarmUp { cause, text })
             }
-            Some(FromTemplate::Unsafe(findings)) => Err(BuildError::Unsafe(findings.trim().to_owned())),
+            Some(FromTemplate::Unsafe(findings)) => Err(BuildError::unsafe_to_fork(findings.trim())),
             Some(FromTemplate::Seal(text)) => Err(BuildError::Seal(text)),
             None if said.is_empty() => Err(BuildError::Died { said: self.warden_last_words() }),
             None => Err(BuildError::Died { said }),
