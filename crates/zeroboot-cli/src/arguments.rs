@@ -20,7 +20,7 @@ pub(crate) enum Command {
     ///
     /// Exit status: the script's own; 124 at its deadline; 125 when zeroboot itself could not do it; 128+n when signal n
     /// ended it. The script's output passes through unchanged.
-    Run(RunOptions),
+    Run(Box<RunOptions>),
     /// Says which version this is.
     Version,
 }

@@ -14,5 +14,5 @@ mod sandbox;
 mod serve;
 
 pub use inherited::{InheritedError, Template};
-pub use sandbox::Sandbox;
+pub use sandbox::{ReceiveJobError, Sandbox};
 pub use serve::ServeError;
