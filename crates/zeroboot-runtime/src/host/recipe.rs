@@ -1,7 +1,7 @@
 //! What a template is made of, kept so that it can be made again.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,12 +51,12 @@ impl Recipe {
             ("TMPDIR".to_owned(), "/tmp".to_owned()),
             ("LANG".to_owned(), "C.UTF-8".to_owned()),
         ];
-        let library = || copy(LIBRARY.file());
+        let library = || reopen(LIBRARY.file());
         let (program, arguments, extras) = match &self.kind {
             Kind::Python { interpreter, imports, warm } => {
                 environment.extend(ONE_THREAD.map(|name| (name.to_owned(), "1".to_owned())));
                 binds.extend(interpreter.needs().iter().map(|path| (path.clone(), path.clone())));
-                let mut extras = vec![library()?, copy(PYTHON.file())?];
+                let mut extras = vec![library()?, reopen(PYTHON.file())?];
                 if let Some(path) = warm {
                     let file = File::open(path)
                         .map_err(|source| BuildError::WarmFile { path: path.clone(), source })?;
@@ -107,7 +107,9 @@ impl Recipe {
     }
 }
 
-fn copy(file: std::io::Result<BorrowedFd<'_>>) -> Result<OwnedFd, BuildError> {
-    file.and_then(|file| file.as_fd().try_clone_to_owned())
+/// Opened anew: a copy of the descriptor would share its offset, which the template before has moved to the end.
+fn reopen(file: std::io::Result<BorrowedFd<'_>>) -> Result<OwnedFd, BuildError> {
+    file.and_then(|file| File::open(format!("/proc/self/fd/{}", file.as_raw_fd())))
+        .map(OwnedFd::from)
         .map_err(|source| BuildError::Resource { what: "a memory file", source })
 }

@@ -130,12 +130,11 @@ impl Warden<'_> {
             let mut packet = [0; LinkMessage::SIZE];
             let received = match fd::receive(self.wires.link.as_fd(), &mut packet, Waiting::DontWait) {
                 Err(Errno::EAGAIN) => return Ok(()),
+                Err(Errno::ECONNRESET) => return self.link_is_down(),
                 result => result.map_err(failed("reading the link"))?,
             };
             if received.length == 0 {
-                // The template is gone, or going: its end is buried next.
-                let _ = self.events.delete(self.wires.link.as_fd());
-                return Ok(());
+                return self.link_is_down();
             }
             match LinkMessage::decode(&packet[..received.length]) {
                 Ok(LinkMessage::Joined { shell, pid }) => {
@@ -149,6 +148,15 @@ impl Warden<'_> {
                 }
             }
             self.park()?;
+        }
+    }
+
+    /// The template is gone, or going: its end is buried next.
+    fn link_is_down(&self) -> Result<(), WardenError> {
+        match self.events.delete(self.wires.link.as_fd()) {
+            // It is noticed again on the way to the burial.
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(failed("letting go of the link")(errno)),
         }
     }
 

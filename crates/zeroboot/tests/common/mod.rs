@@ -1,0 +1,63 @@
+//! Finding interpreters, and skipping without silence.
+
+#![allow(dead_code, reason = "not every test binary needs all of it")]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use zeroboot::Interpreter;
+
+/// Runs the trials one after the other.
+pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Says that a test could not run here; an error where nothing may be skipped.
+pub(crate) fn skip(reason: &str) -> Result<(), Failed> {
+    if std::env::var_os("ZEROBOOT_NO_SKIP").is_some_and(|value| value == "1") {
+        return Err(format!("skipped: {reason}").into());
+    }
+    let _ = writeln!(std::io::stderr(), "SKIP {reason}");
+    Ok(())
+}
+
+/// One interpreter of each version and place that the machine has: those in `PATH`, and those of a version manager.
+pub(crate) fn interpreters() -> Vec<Interpreter> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let manager = std::env::var_os("PYENV_ROOT").map_or_else(|| home.join(".pyenv"), PathBuf::from);
+    if let Ok(versions) = std::fs::read_dir(manager.join("versions")) {
+        places.extend(versions.flatten().map(|version| version.path().join("bin")));
+    }
+    let mut found = BTreeMap::new();
+    for place in places {
+        for name in ["python3", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13"] {
+            let program = place.join(name);
+            if let (true, Ok(interpreter)) = (program.is_file(), Interpreter::probe(&program)) {
+                let real = interpreter.executable().canonicalize().unwrap_or(program);
+                found.entry(real).or_insert(interpreter);
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+/// The example scripts.
+pub(crate) fn examples() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/agents");
+    let mut scripts: Vec<PathBuf> = std::fs::read_dir(directory)
+        .expect("the examples are there")
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "py"))
+        .collect();
+    scripts.sort();
+    assert!(scripts.len() >= 7, "{scripts:?}");
+    scripts
+}

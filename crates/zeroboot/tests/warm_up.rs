@@ -1,0 +1,145 @@
+//! Templates that warm up well, and templates that must be refused; numpy and pandas from a virtualenv.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use common::{run, skip};
+use libtest_mimic::{Failed, Trial};
+use zeroboot::{BuildError, InterpreterError, Template};
+
+fn main() -> ExitCode {
+    run(vec![
+        Trial::test("a_warm_file_is_a_module", warm_file),
+        Trial::test("a_failing_import_is_named", failing_import),
+        Trial::test("a_missing_interpreter_is_named", missing_interpreter),
+        Trial::test("a_thread_is_refused", thread),
+        Trial::test("an_open_socket_is_refused", socket),
+        Trial::test("numpy_and_pandas_work_from_a_virtualenv", scientific),
+        Trial::test("numpy_random_differs_over_200_sandboxes", numpy_random),
+        Trial::test("threads_of_a_library_are_named_with_its_variable", library_threads),
+    ])
+}
+
+/// A warm-up file that is gone with the test.
+struct WarmFile(PathBuf);
+
+impl WarmFile {
+    fn new(name: &str, code: &str) -> Result<Self, Failed> {
+        let path = std::env::temp_dir().join(format!("zeroboot-{}-{name}.py", std::process::id()));
+        std::fs::write(&path, code)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for WarmFile {
+    fn drop(&mut self) {
+        // What cannot be removed is not worth a second panic.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+fn warm_file() -> Result<(), Failed> {
+    let file = WarmFile::new("answer", "answer = 42\n")?;
+    let template = Template::python().warm_file(&file.0).build()?;
+    let outcome = template.run("from warm import answer; print(answer)")?;
+    if outcome.stdout_lossy() == "42\n" { Ok(()) } else { Err(outcome.stderr_lossy().into_owned().into()) }
+}
+
+fn failing_import() -> Result<(), Failed> {
+    match Template::python().import("no_such_module").build() {
+        Err(error @ BuildError::WarmUp { .. })
+            if error.cause().contains("no_such_module") && error.remedy().is_some() =>
+        {
+            Ok(())
+        }
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+fn missing_interpreter() -> Result<(), Failed> {
+    match Template::python().interpreter("/no/such/python3").build() {
+        Err(error @ BuildError::Interpreter(InterpreterError::Start { .. })) if error.remedy().is_some() => {
+            Ok(())
+        }
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+fn refused(template: Result<Template, BuildError>, words: &[&str]) -> Result<(), Failed> {
+    match template {
+        Err(error @ BuildError::Unsafe { .. }) => {
+            let text = format!("{} {}", error.cause(), error.remedy().unwrap_or_default());
+            match words.iter().find(|word| !text.contains(**word)) {
+                Some(word) => Err(format!("no {word:?} in {text}").into()),
+                None => Ok(()),
+            }
+        }
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+fn thread() -> Result<(), Failed> {
+    let code = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n";
+    let file = WarmFile::new("thread", code)?;
+    refused(Template::python().warm_file(&file.0).build(), &["thread", "python3"])
+}
+
+fn socket() -> Result<(), Failed> {
+    let file = WarmFile::new("socket", "import socket\npair = socket.socketpair()\n")?;
+    refused(Template::python().warm_file(&file.0).build(), &["socket"])
+}
+
+/// The virtualenv with numpy and pandas, or the reason why there is none.
+fn virtualenv() -> Result<PathBuf, &'static str> {
+    let path = std::env::var_os("ZEROBOOT_TEST_VENV").ok_or("no virtualenv with numpy and pandas")?;
+    let python = PathBuf::from(path).join("bin/python3");
+    if ["/tmp", "/dev/shm"].iter().any(|private| python.starts_with(private)) {
+        return Err("the virtualenv lies below a directory that is private in a sandbox");
+    }
+    Ok(python)
+}
+
+fn scientific() -> Result<(), Failed> {
+    let python = match virtualenv() {
+        Ok(python) => python,
+        Err(reason) => return skip(reason),
+    };
+    let template = Template::python().interpreter(python).import("numpy").import("pandas").build()?;
+    let code = "import numpy, pandas\nprint(int(numpy.arange(10).sum()), int(pandas.Series([1, 2, 3]).sum()))\n\
+        print((numpy.ones((50, 50)) @ numpy.ones((50, 50))).sum())";
+    let outcome = template.run(code)?;
+    let fine = outcome.stdout_lossy() == "45 6\n125000.0\n";
+    if fine { Ok(()) } else { Err(format!("{:?} {}", outcome.stdout_lossy(), outcome.stderr_lossy()).into()) }
+}
+
+fn numpy_random() -> Result<(), Failed> {
+    let python = match virtualenv() {
+        Ok(python) => python,
+        Err(reason) => return skip(reason),
+    };
+    let file = WarmFile::new("numpy", "import numpy\nnumpy.random.rand()\n")?;
+    let template = Template::python().interpreter(python).warm_file(&file.0).build()?;
+    let code = "import numpy; print(numpy.random.rand(), numpy.random.default_rng().random())";
+    let mut drawn = BTreeSet::new();
+    for _ in 0..200 {
+        let outcome = template.run(code)?;
+        drawn.extend(outcome.stdout_lossy().split_whitespace().map(str::to_owned));
+    }
+    if drawn.len() == 400 { Ok(()) } else { Err(format!("{} different values of 400", drawn.len()).into()) }
+}
+
+fn library_threads() -> Result<(), Failed> {
+    let python = match virtualenv() {
+        Ok(python) => python,
+        Err(reason) => return skip(reason),
+    };
+    let template = Template::python()
+        .interpreter(python)
+        .import("numpy")
+        .warm_up_variable("OPENBLAS_NUM_THREADS", "4")
+        .build();
+    refused(template, &["thread", "OPENBLAS_NUM_THREADS"])
+}
