@@ -1,0 +1,304 @@
+//! The command as people and programs use it: exit statuses, messages, JSON, streams, and its death.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, ExitCode, Output, Stdio};
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde_json::Value;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let trials = vec![
+        Trial::test("exit_statuses", exit_statuses),
+        Trial::test("own_failures_are_125_with_cause_and_remedy", own_failures),
+        Trial::test("json_has_the_shape_of_the_contract", json),
+        Trial::test("many_sandboxes_and_a_summary", many),
+        Trial::test("scripts_from_files_text_and_standard_input", sources),
+        Trial::test("a_shim_is_seen_through", shim),
+        Trial::test("a_closed_or_impatient_reader_does_no_harm", readers),
+        Trial::test("200_mb_of_output_in_flat_memory", flat_memory),
+        Trial::test("the_death_of_the_host_leaves_nothing", death_of_the_host),
+    ];
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn zeroboot(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zeroboot"));
+    command.arg("run").args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn expect(what: &str, holds: bool, output: &Output) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(format!("{what}: {output:?}").into()) }
+}
+
+fn exit_statuses() -> Result<(), Failed> {
+    for (code, status) in [
+        ("1", 0),
+        ("import sys; sys.exit(7)", 7),
+        ("1 / 0", 1),
+        ("x = (", 1),
+        ("while True: pass", 124),
+        ("import os; os.kill(os.getpid(), 9)", 137),
+        ("import os; os.abort()", 134),
+        ("while True: print('x' * 1000)", 137),
+    ] {
+        let output = zeroboot(&["-q", "--timeout", "2s", "--output", "100K", "-c", code]).output()?;
+        expect(code, output.status.code() == Some(status), &output)?;
+    }
+    Ok(())
+}
+
+/// A file that is gone with the test.
+struct TestFile(std::path::PathBuf);
+
+impl TestFile {
+    fn new(name: &str, text: &str) -> Result<Self, Failed> {
+        let path = std::env::temp_dir().join(format!("zeroboot-{}-{name}", std::process::id()));
+        fs::write(&path, text)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for TestFile {
+    fn drop(&mut self) {
+        // What cannot be removed is not worth a second panic.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn own_failures() -> Result<(), Failed> {
+    let code = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n";
+    let thread = TestFile::new("thread.py", code)?;
+    let thread = thread.0.display().to_string();
+    for (arguments, cause) in [
+        (vec!["/no/such/script.py"], "/no/such/script.py"),
+        (vec!["--python", "/no/such/python3", "-c", "1"], "/no/such/python3"),
+        (vec!["--import", "no_such_module", "-c", "1"], "no_such_module"),
+        (vec!["--warm", &thread, "-c", "1"], "thread"),
+    ] {
+        let output = zeroboot(&arguments).output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let lines: Vec<&str> = said.lines().collect();
+        let fine = output.status.code() == Some(125)
+            && lines.len() == 2
+            && lines[0].contains(cause)
+            && lines[1].trim_start().starts_with("remedy: ");
+        expect(cause, fine, &output)?;
+    }
+    Ok(())
+}
+
+fn documents(output: &Output) -> Result<Vec<Value>, Failed> {
+    let text = std::str::from_utf8(&output.stdout)?;
+    Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
+
+fn json() -> Result<(), Failed> {
+    let output = zeroboot(&["--json", "-c", "print('ü')"]).output()?;
+    let [document] = &documents(&output)?[..] else { return Err(format!("{output:?}").into()) };
+    for (pointer, wanted) in [
+        ("/outcome/kind", Value::from("exited")),
+        ("/outcome/code", Value::from(0)),
+        ("/outcome/signal", Value::Null),
+        ("/stdout", Value::from("ü\n")),
+        ("/stderr", Value::from("")),
+        ("/seal/no_new_privs", Value::from(true)),
+        ("/seal/capabilities", Value::from(0)),
+    ] {
+        if document.pointer(pointer) != Some(&wanted) {
+            return Err(format!("{pointer} is not {wanted} in {document}").into());
+        }
+    }
+    for pointer in [
+        "/times_us/spawn",
+        "/times_us/run",
+        "/times_us/total",
+        "/times_us/steps/clone",
+        "/faults/minor",
+        "/memory/shared_kib",
+        "/memory/private_kib",
+        "/memory/page_tables_kib",
+        "/memory/peak_kib",
+        "/cpu_us/user",
+    ] {
+        if !document.pointer(pointer).is_some_and(Value::is_number) {
+            return Err(format!("{pointer} is no number in {document}").into());
+        }
+    }
+    let output = zeroboot(&["--json", "-c", "import sys; sys.stdout.buffer.write(b'\\xff')"]).output()?;
+    expect("base64", documents(&output)?[0]["stdout_b64"] == "/w==", &output)?;
+    let output = zeroboot(&["--json", "-c", "import os; os.abort()"]).output()?;
+    expect("signal", documents(&output)?[0]["outcome"]["signal"] == 6, &output)
+}
+
+fn many() -> Result<(), Failed> {
+    let output = zeroboot(&["--json", "--count", "5", "--parallel", "2", "-c", "print(1)"]).output()?;
+    let documents = documents(&output)?;
+    let fine = documents.len() == 6
+        && documents[..5].iter().all(|document| document["stdout"] == "1\n")
+        && documents[5]["succeeded"] == 5;
+    expect("five and a summary", fine, &output)
+}
+
+fn sources() -> Result<(), Failed> {
+    let script = TestFile::new("script.py", "import sys; print(sys.argv[1:], sys.stdin.read())")?;
+    let script = script.0.display().to_string();
+    let piped = |arguments: &[&str], input: &str| -> Result<Output, Box<dyn Error>> {
+        let mut child = zeroboot(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        child.stdin.take().ok_or("no pipe")?.write_all(input.as_bytes())?;
+        Ok(child.wait_with_output()?)
+    };
+    for (arguments, input, wanted) in [
+        (vec!["-q", &script, "a", "-b"], "in", "['a', '-b'] in\n"),
+        (vec!["-q", "-", "a"], "import sys; print(sys.argv)", "['<stdin>', 'a']\n"),
+        (vec!["-q", "--env", "K=V", "-c", "import os; print(os.environ['K'])"], "", "V\n"),
+    ] {
+        let output = piped(&arguments, input).map_err(|error| error.to_string())?;
+        let fine = output.stdout == wanted.as_bytes() && output.stderr.is_empty();
+        expect(wanted, fine, &output)?;
+    }
+    Ok(())
+}
+
+fn shim() -> Result<(), Failed> {
+    let plain = zeroboot(&["-q", "-c", "import sys; print(sys.executable)"]).output()?;
+    let real = String::from_utf8(plain.stdout)?.trim().to_owned();
+    let directory = std::env::temp_dir().join(format!("zeroboot-shim-{}", std::process::id()));
+    fs::create_dir(&directory)?;
+    let program = directory.join("python3");
+    fs::write(&program, format!("#!/bin/sh\nexec '{real}' \"$@\"\n"))?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    let path = format!("{}:{}", directory.display(), std::env::var("PATH")?);
+    let output = zeroboot(&["-q", "-c", "import sys; print(sys.executable)"]).env("PATH", path).output();
+    fs::remove_dir_all(&directory)?;
+    let output = output?;
+    expect(&real, output.stdout == format!("{real}\n").as_bytes(), &output)
+}
+
+fn readers() -> Result<(), Failed> {
+    let mut child = zeroboot(&["-q", "--timeout", "20s", "-c", "while True: print('x' * 1000)"])
+        .args(["--output", "1G"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut first = [0; 1];
+    child.stdout.take().ok_or("no pipe")?.read_exact(&mut first)?;
+    let output = child.wait_with_output()?;
+    // As with any program: a broken pipe, and not the deadline.
+    expect("broken pipe", output.status.code() == Some(1) || output.status.code() == Some(120), &output)
+}
+
+fn flat_memory() -> Result<(), Failed> {
+    const MEGABYTES: usize = 200;
+    const LIMIT_KIB: u64 = 64 * 1024;
+    let code = format!(
+        "import sys\nfor _ in range({MEGABYTES}): sys.stdout.buffer.write(b'x' * 1000000)\nsys.stdin.read()"
+    );
+    let mut child = zeroboot(&["-q", "--output", "1G", "-c", &code])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let pid = child.id();
+    let mut stdout = child.stdout.take().ok_or("no pipe")?;
+    let mut piece = vec![0; 1 << 16];
+    let mut length = 0;
+    while length < MEGABYTES * 1_000_000 - 100_000 {
+        length += stdout.read(&mut piece)?;
+    }
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse()?;
+    drop(child.stdin.take());
+    loop {
+        match stdout.read(&mut piece)? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    child.wait()?;
+    if length == MEGABYTES * 1_000_000 && peak < LIMIT_KIB {
+        Ok(())
+    } else {
+        Err(format!("{length} bytes, a peak of {peak} KiB").into())
+    }
+}
+
+/// All processes below `root`.
+fn descendants(root: u32) -> Vec<u32> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        let parent = fields.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+        children.entry(parent.unwrap_or_default()).or_default().push(pid);
+    }
+    let mut found = Vec::new();
+    let mut above = vec![root];
+    while let Some(pid) = above.pop() {
+        let below = children.remove(&pid).unwrap_or_default();
+        above.extend(&below);
+        found.extend(below);
+    }
+    found
+}
+
+const DEATHS: u64 = 50;
+
+/// How long the kernel may take to end what is left, in milliseconds.
+const PATIENCE: u16 = 10_000;
+
+fn death_of_the_host() -> Result<(), Failed> {
+    let mut seen = 0;
+    for round in 0..DEATHS {
+        let code = "import time; time.sleep(0.001)";
+        let mut host = zeroboot(&["-q", "--count", "100000", "--parallel", "2", "-c", code])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        live_for(&mut host, Duration::from_millis(random_number(round) % 400))?;
+        let below: Vec<OwnedFd> = descendants(host.id())
+            .into_iter()
+            .filter_map(|pid| zeroboot_fork::pidfd_open(pid).ok())
+            .collect();
+        seen += below.len();
+        host.kill()?;
+        host.wait()?;
+        for process in &below {
+            let mut end = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut end, PollTimeout::from(PATIENCE))? == 0 {
+                return Err(format!("a process outlived its host in round {round}").into());
+            }
+        }
+    }
+    if seen > 0 { Ok(()) } else { Err("no process was ever seen".into()) }
+}
+
+/// Lets the host work for a while: its output never comes, so this is its own end or the time.
+fn live_for(host: &mut Child, time: Duration) -> Result<(), Failed> {
+    let stdout = host.stdout.as_ref().ok_or("no pipe")?;
+    let mut end = [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut end, PollTimeout::try_from(time)?)? {
+        0 => Ok(()),
+        _ => Err("the host has ended by itself".into()),
+    }
+}
+
+/// A number that differs from round to round and from run to run.
+fn random_number(round: u64) -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(round)
+}
