@@ -1,0 +1,112 @@
+//! The figures, and one round of all of them.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use zeroboot::Template;
+use zeroboot_benches::Floor;
+use zeroboot_fork::monotonic_ns;
+
+/// The job of both Pythons.
+const JOB: &str = "print(1+1)";
+const RESULT: &[u8] = b"2\n";
+
+/// The samples of one figure, in the order in which they were taken.
+#[derive(Debug)]
+pub(crate) struct Samples {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) times: Vec<Duration>,
+}
+
+impl Samples {
+    fn new(name: &'static str, what: &'static str) -> Self {
+        Self { name, what, times: Vec::new() }
+    }
+
+    /// The sample that a share of all does not exceed.
+    pub(crate) fn quantile(&self, share: f64) -> Duration {
+        quantile(&self.times, share)
+    }
+}
+
+/// The sample that a share of all does not exceed; zero when there is none.
+pub(crate) fn quantile(times: &[Duration], share: f64) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index into a few thousand samples"
+    )]
+    let index = (sorted.len() as f64 * share) as usize;
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
+}
+
+/// Everything that is measured, and what it is measured with.
+pub(crate) struct Bench {
+    small: Floor,
+    function: Template,
+    python: Template,
+    pub(crate) floor: Samples,
+    pub(crate) spawn: Samples,
+    pub(crate) spawn_python: Samples,
+    pub(crate) cold_python: Samples,
+}
+
+impl Bench {
+    pub(crate) fn prepare() -> anyhow::Result<Self> {
+        Ok(Self {
+            small: Floor::start().context("cannot start the process that measures the floor")?,
+            function: Template::function("now").build()?,
+            python: Template::python().build()?,
+            floor: Samples::new("floor", "bare clone3, small process, to first instruction"),
+            spawn: Samples::new("spawn", "Rust template, strict: request to first user instruction"),
+            spawn_python: Samples::new("spawn_python", "Python template, strict: request to everything done"),
+            cold_python: Samples::new("cold_python", "the same interpreter, -I -S -c, to its end"),
+        })
+    }
+
+    pub(crate) fn interpreter(&self) -> String {
+        self.python.interpreter().map_or_else(String::new, |interpreter| {
+            let (major, minor) = interpreter.version();
+            format!("{major}.{minor}")
+        })
+    }
+
+    pub(crate) fn all(&self) -> [&Samples; 4] {
+        [&self.floor, &self.spawn, &self.spawn_python, &self.cold_python]
+    }
+
+    /// Drops the samples so far.
+    pub(crate) fn forget(&mut self) {
+        for samples in [&mut self.floor, &mut self.spawn, &mut self.spawn_python, &mut self.cold_python] {
+            samples.times.clear();
+        }
+    }
+
+    /// One sample of each figure, one after the other.
+    pub(crate) fn round(&mut self) -> anyhow::Result<()> {
+        self.floor.times.push(self.small.measure().context("the floor")?);
+
+        let before = monotonic_ns();
+        let first_instruction: u64 = self.function.call(&())?;
+        self.spawn.times.push(Duration::from_nanos(first_instruction.saturating_sub(before)));
+
+        let before = Instant::now();
+        let outcome = self.python.run(JOB)?;
+        self.spawn_python.times.push(before.elapsed());
+        ensure!(outcome.stdout == RESULT, "the sandbox gave {:?}", outcome.stdout_lossy());
+
+        let interpreter = self.python.interpreter().context("a Python template")?;
+        let mut cold = Command::new(interpreter.executable());
+        cold.args(["-I", "-S", "-c", JOB]).env_clear().stdin(Stdio::null());
+        let before = Instant::now();
+        let output = cold.output().context("the cold interpreter")?;
+        self.cold_python.times.push(before.elapsed());
+        ensure!(output.stdout == RESULT, "the cold interpreter gave {:?}", output.stdout);
+        Ok(())
+    }
+}

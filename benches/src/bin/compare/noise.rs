@@ -1,0 +1,61 @@
+//! Whether the machine was quiet enough to believe the figures.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::figures::{Samples, quantile};
+
+/// How far the floor's median may move between the first and the last third of a run.
+const DRIFT: f64 = 0.25;
+
+/// Which share of the CPU time another guest of the machine may take.
+const STOLEN: f64 = 0.02;
+
+/// CPU time since the start, in ticks.
+#[derive(Debug, Clone, Copy)]
+struct Ticks {
+    stolen: f64,
+    all: f64,
+}
+
+/// Watches a run.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    before: Ticks,
+}
+
+impl Watch {
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        Ok(Self { before: ticks()? })
+    }
+
+    /// What disturbed the run; nothing, if it was quiet.
+    pub(crate) fn disturbances(&self, floor: &Samples) -> anyhow::Result<Vec<String>> {
+        let mut found = Vec::new();
+        let third = floor.times.len() / 3;
+        let median = |times: &[Duration]| quantile(times, 0.5).as_secs_f64();
+        let (first, last) =
+            (median(&floor.times[..third]), median(&floor.times[floor.times.len() - third..]));
+        let drift = (last / first - 1.0).abs();
+        if drift > DRIFT {
+            found.push(format!("the floor moved by {:.0} % within the run", drift * 100.0));
+        }
+        let now = ticks()?;
+        let stolen = (now.stolen - self.before.stolen) / (now.all - self.before.all).max(1.0);
+        if stolen > STOLEN {
+            found.push(format!("{:.1} % of the CPU time was stolen", stolen * 100.0));
+        }
+        Ok(found)
+    }
+}
+
+/// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal. See `proc_stat(5)`.
+fn ticks() -> anyhow::Result<Ticks> {
+    let text = fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
+    let line = text.lines().next().unwrap_or_default();
+    let fields: Vec<f64> =
+        line.split_whitespace().skip(1).take(8).map(str::parse).collect::<Result<_, _>>()?;
+    Ok(Ticks { stolen: fields.get(7).copied().unwrap_or_default(), all: fields.iter().sum() })
+}
