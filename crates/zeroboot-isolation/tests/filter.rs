@@ -345,8 +345,10 @@ assert pandas.DataFrame({"a": [1, 2]}).groupby("a").size().sum() == 2
 "#;
 
 fn numpy_and_pandas() -> Result<(), Failed> {
-    match Command::new("python3").args(["-c", "import numpy, pandas"]).output() {
-        Ok(output) if output.status.success() => script("python3", &["-c", NUMPY]),
+    let python = std::env::var("ZEROBOOT_TEST_VENV")
+        .map_or("python3".to_owned(), |venv| format!("{venv}/bin/python3"));
+    match Command::new(&python).args(["-c", "import numpy, pandas"]).output() {
+        Ok(output) if output.status.success() => script(&python, &["-c", NUMPY]),
         _ => skip("there is no python3 with numpy and pandas"),
     }
 }
