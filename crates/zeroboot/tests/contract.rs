@@ -294,7 +294,13 @@ fn output_limit(template: &Template) -> Result<(), Failed> {
 fn lost_channel(template: &Template) -> Result<(), Failed> {
     expect(&template.run("import os, sys; os.closerange(3, 256); sys.exit(5)")?, Status::Exited(5), "")?;
     let code = "import os, sys\nos.closerange(3, 256)\nos.open('/tmp/own', os.O_CREAT | os.O_RDWR)\nos.write(3, b'x')\nsys.exit(6)";
-    expect(&template.run(code)?, Status::Exited(6), "")
+    expect(&template.run(code)?, Status::Exited(6), "")?;
+    // Packets without a meaning count as output; the host neither believes nor keeps them.
+    let code = "import os\nwhile True: os.write(3, b'Z' * 1000)";
+    let request = Request::script("flood.py", code).output_limit(Bytes::kibi(100));
+    expect(&template.execute(request)?, Status::OutputLimit, "")?;
+    let request = Request::script("exact.py", "print('x' * 1023)").output_limit(Bytes::kibi(1));
+    expect(&template.execute(request)?, Status::Exited(0), &("x".repeat(1023) + "\n"))
 }
 
 fn randomness(template: &Template) -> Result<(), Failed> {

@@ -59,31 +59,28 @@ impl Run {
     }
 
     fn wait_and_step(&mut self) -> Result<(), RunError> {
-        let now = Instant::now();
-        if now >= self.deadline {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        // What is gone has met its deadline; only its last words are on their way to a slow reader.
+        let gone = self.live.report.is_none() && self.live.exit.is_some();
+        if left.is_zero() && !gone {
             if self.killed.is_some() {
                 return Err(RunError::Stuck(PATIENCE));
             }
-            // Its end may be known already, with only its last words still on their way to a slow reader.
             self.kill(Status::Deadline);
             return Ok(());
         }
 
-        let mut channel_flags = PollFlags::POLLIN;
-        if self.live.has_unsent() {
-            channel_flags |= PollFlags::POLLOUT;
-        }
-        let channel_open = self.live.exit.is_none();
         let sources = [
             self.live.report.as_ref().map(|report| PollFd::new(report.as_fd(), PollFlags::POLLIN)),
-            channel_open.then(|| PollFd::new(self.live.channel.as_fd(), channel_flags)),
+            self.live.channel_waits_for(),
             self.stdin.waits_for(),
             self.stdout.waits_for(),
             self.stderr.waits_for(),
         ];
         let present = sources.each_ref().map(Option::is_some);
         let mut polled: Vec<PollFd<'_>> = sources.into_iter().flatten().collect();
-        let timeout = PollTimeout::try_from(self.deadline - now).unwrap_or(PollTimeout::MAX);
+        let timeout =
+            if gone { PollTimeout::NONE } else { PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX) };
         match poll(&mut polled, timeout) {
             Ok(_) => {}
             Err(Errno::EINTR) => return Ok(()),
@@ -113,11 +110,9 @@ impl Run {
     }
 
     fn step_channel(&mut self) -> Result<(), RunError> {
-        if self.live.has_unsent() {
-            self.live.flush()?;
-        }
-        let answered = self.live.read_channel()?;
-        self.came(Moved::In(answered));
+        self.live.flush()?;
+        let length = self.live.read_channel()?;
+        self.came(Moved::In(length));
         Ok(())
     }
 

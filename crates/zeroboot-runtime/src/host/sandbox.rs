@@ -40,7 +40,9 @@ pub struct Sandbox {
 pub(super) struct Live {
     /// Kept alive for as long as the sandbox is.
     _generation: Arc<Generation>,
-    pub(super) channel: OwnedFd,
+    channel: OwnedFd,
+    /// Whether the sandbox has closed its end of the channel.
+    channel_closed: bool,
     /// `None` after its end of file: everything is gone then.
     pub(super) report: Option<OwnedFd>,
     pub(super) asked: u64,
@@ -110,6 +112,7 @@ impl Sandbox {
         let mut live = Live {
             _generation: Arc::clone(generation),
             channel,
+            channel_closed: false,
             report: Some(report),
             asked,
             spawned: None,
@@ -148,19 +151,18 @@ impl Sandbox {
                     SpawnError::TemplateDied
                 });
             };
-            let mut sources = [
-                PollFd::new(report.as_fd(), PollFlags::POLLIN),
-                PollFd::new(self.live.channel.as_fd(), PollFlags::POLLIN),
-            ];
+            let mut sources = vec![PollFd::new(report.as_fd(), PollFlags::POLLIN)];
+            sources.extend(self.live.channel_waits_for());
             match poll(&mut sources, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(SpawnError::Talk(errno)),
             }
-            let [report, channel] = sources.map(|source| source.any() == Some(true));
+            let report = sources[0].any() == Some(true);
+            let channel = sources.get(1).is_some_and(|source| source.any() == Some(true));
             if report {
                 self.live.read_report()?;
             }
-            if channel && self.live.exit.is_none() {
+            if channel {
                 self.live.read_channel()?;
             }
         }
@@ -207,8 +209,13 @@ impl Live {
         Ok(())
     }
 
-    pub(super) fn has_unsent(&self) -> bool {
-        !self.queue.is_empty()
+    /// What the channel waits for; `None` when nothing more can come of it.
+    pub(super) fn channel_waits_for(&self) -> Option<PollFd<'_>> {
+        if self.channel_closed || self.exit.is_some() {
+            return None;
+        }
+        let unsent = if self.queue.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
+        Some(PollFd::new(self.channel.as_fd(), PollFlags::POLLIN | unsent))
     }
 
     /// Reads one packet of the report.
@@ -248,28 +255,34 @@ impl Live {
     }
 
     /// Reads one packet of the channel. Everything but the first is the sandbox's word; it may lie, to its own account.
-    /// Gives the length of a piece of the answer.
+    /// Gives how many bytes count as output: those of an answer, and whatever has no meaning.
     pub(super) fn read_channel(&mut self) -> Result<usize, SpawnError> {
         let mut packet = [0; CHANNEL_FRAME];
         let length = match fd::receive_bytes(self.channel.as_fd(), &mut packet, Waiting::DontWait) {
-            Err(Errno::EAGAIN | Errno::EMSGSIZE | Errno::ECONNRESET) => return Ok(0),
+            Err(Errno::EAGAIN) => return Ok(0),
+            // Longer than anything that has a meaning.
+            Err(Errno::EMSGSIZE) => return Ok(packet.len()),
+            Err(Errno::ECONNRESET) => 0,
             result => result.map_err(SpawnError::Talk)?,
         };
+        self.channel_closed = length == 0;
         let frame = ChannelFrame::decode(&packet[..length]);
         match (self.ready.is_some(), frame) {
             (false, Some(ChannelFrame::Ready(stamps))) => {
                 self.ready = Some(stamps);
-                self.read_seal()?;
+                self.read_seal().map(|()| 0)
             }
-            (false, Some(ChannelFrame::Failed(failure))) => return Err(SpawnError::Hardening(failure)),
+            (false, Some(ChannelFrame::Failed(failure))) => Err(SpawnError::Hardening(failure)),
             (true, Some(ChannelFrame::Answer(piece))) => {
                 self.answer.extend_from_slice(piece);
-                return Ok(piece.len());
+                Ok(piece.len())
             }
-            (true, Some(ChannelFrame::Done)) if self.work_done.is_none() => self.measure(),
-            _ => {}
+            (true, Some(ChannelFrame::Done)) if self.work_done.is_none() => {
+                self.measure();
+                Ok(0)
+            }
+            _ => Ok(length),
         }
-        Ok(0)
     }
 
     /// Once it is hardened and its number is known: what holds it.
