@@ -111,7 +111,7 @@ impl BuildError {
             Self::WarmUp { cause, .. } if cause.starts_with("ModuleNotFoundError") => {
                 Some("install the module for this interpreter, or choose another one".to_owned())
             }
-            Self::WarmUp { .. } => {
+            Self::WarmUp { .. } | Self::Died { .. } => {
                 Some("run the imports with the same interpreter, outside the sandbox".to_owned())
             }
             Self::Unsafe { remedies, .. } => Some(remedies.clone()),

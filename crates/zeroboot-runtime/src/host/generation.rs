@@ -121,10 +121,15 @@ impl Generation {
 
     fn template_says(&self, said: Vec<u8>) -> Result<(), BuildError> {
         let mut packet = vec![0; 1 + TEXT_LIMIT];
-        let length = match fd::receive_bytes(self.control(), &mut packet, Waiting::DontWait) {
+        let mut receive = || fd::receive_bytes(self.control(), &mut packet, Waiting::DontWait);
+        let received = match receive() {
+            // It left its setup unread. That is told once, before the words that are still there.
+            Err(Errno::ECONNRESET) => receive(),
+            received => received,
+        };
+        let length = match received {
             Ok(length) => length,
             Err(Errno::EAGAIN) => return Ok(()),
-            Err(Errno::ECONNRESET) => 0,
             Err(errno) => return Err(talk("template")(errno)),
         };
         let said = String::from_utf8_lossy(&said).trim().to_owned();

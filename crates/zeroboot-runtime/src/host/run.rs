@@ -45,6 +45,7 @@ pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunEr
     while !run.is_over() {
         run.wait_and_step()?;
     }
+    run.hear_last_words()?;
     run.outcome()
 }
 
@@ -55,7 +56,7 @@ impl Run {
         let passed = |stream: &FromSandbox| {
             stream.waits_for().is_none() || (self.killed == Some(Status::Deadline) && stream.is_held_up())
         };
-        self.live.report.is_none() && streams.into_iter().all(passed)
+        self.live.report.is_none() && self.live.channel_closed && streams.into_iter().all(passed)
     }
 
     fn wait_and_step(&mut self) -> Result<(), RunError> {
@@ -113,6 +114,15 @@ impl Run {
         self.live.flush()?;
         let length = self.live.read_channel()?;
         self.came(Moved::In(length));
+        Ok(())
+    }
+
+    /// Everything is gone, so the channel ends after the words that it still holds.
+    fn hear_last_words(&mut self) -> Result<(), RunError> {
+        while self.live.exit.is_some() && self.live.has_last_words() {
+            let length = self.live.read_channel()?;
+            self.came(Moved::In(length));
+        }
         Ok(())
     }
 

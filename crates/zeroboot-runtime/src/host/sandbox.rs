@@ -42,7 +42,7 @@ pub(super) struct Live {
     _generation: Arc<Generation>,
     channel: OwnedFd,
     /// Whether the sandbox has closed its end of the channel.
-    channel_closed: bool,
+    pub(super) channel_closed: bool,
     /// `None` after its end of file: everything is gone then.
     pub(super) report: Option<OwnedFd>,
     pub(super) asked: u64,
@@ -211,11 +211,17 @@ impl Live {
 
     /// What the channel waits for; `None` when nothing more can come of it.
     pub(super) fn channel_waits_for(&self) -> Option<PollFd<'_>> {
-        if self.channel_closed || self.exit.is_some() {
+        if self.channel_closed {
             return None;
         }
         let unsent = if self.queue.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
         Some(PollFd::new(self.channel.as_fd(), PollFlags::POLLIN | unsent))
+    }
+
+    /// Whether the channel of a sandbox that is gone may still hold words. Those of one that was never seen ready are not
+    /// asked for: its number in `/proc` may be another's by now.
+    pub(super) fn has_last_words(&self) -> bool {
+        self.ready.is_some() && !self.channel_closed
     }
 
     /// Reads one packet of the report.
@@ -258,11 +264,16 @@ impl Live {
     /// Gives how many bytes count as output: those of an answer, and whatever has no meaning.
     pub(super) fn read_channel(&mut self) -> Result<usize, SpawnError> {
         let mut packet = [0; CHANNEL_FRAME];
-        let length = match fd::receive_bytes(self.channel.as_fd(), &mut packet, Waiting::DontWait) {
+        let mut receive = || fd::receive_bytes(self.channel.as_fd(), &mut packet, Waiting::DontWait);
+        let received = match receive() {
+            // It left something unread. That is told once, before the words that are still there.
+            Err(Errno::ECONNRESET) => receive(),
+            received => received,
+        };
+        let length = match received {
             Err(Errno::EAGAIN) => return Ok(0),
             // Longer than anything that has a meaning.
             Err(Errno::EMSGSIZE) => return Ok(packet.len()),
-            Err(Errno::ECONNRESET) => 0,
             result => result.map_err(SpawnError::Talk)?,
         };
         self.channel_closed = length == 0;
