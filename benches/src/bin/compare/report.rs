@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::figures::{Bench, Samples};
 use super::noise::Watch;
 
-/// Names, whether more is better, and the goals of ratios: this version's, and the one to be reached.
+/// The ratios that have a goal: their name, and the goal in words.
 const GOALS: [(&str, &str); 2] =
     [("spawn_over_floor", "<= 2.5"), ("cold_over_spawn_python", ">= 8 now, >= 15 in the end")];
 

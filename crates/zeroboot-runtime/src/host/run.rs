@@ -45,7 +45,6 @@ pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunEr
     while !run.is_over() {
         run.wait_and_step()?;
     }
-    run.hear_last_words()?;
     run.outcome()
 }
 
@@ -114,15 +113,6 @@ impl Run {
         self.live.flush()?;
         let length = self.live.read_channel()?;
         self.came(Moved::In(length));
-        Ok(())
-    }
-
-    /// Everything is gone, so the channel ends after the words that it still holds.
-    fn hear_last_words(&mut self) -> Result<(), RunError> {
-        while self.live.exit.is_some() && self.live.has_last_words() {
-            let length = self.live.read_channel()?;
-            self.came(Moved::In(length));
-        }
         Ok(())
     }
 

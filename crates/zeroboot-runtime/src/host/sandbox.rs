@@ -218,12 +218,6 @@ impl Live {
         Some(PollFd::new(self.channel.as_fd(), PollFlags::POLLIN | unsent))
     }
 
-    /// Whether the channel of a sandbox that is gone may still hold words. Those of one that was never seen ready are not
-    /// asked for: its number in `/proc` may be another's by now.
-    pub(super) fn has_last_words(&self) -> bool {
-        self.ready.is_some() && !self.channel_closed
-    }
-
     /// Reads one packet of the report.
     pub(super) fn read_report(&mut self) -> Result<(), SpawnError> {
         let Some(report) = &self.report else { return Ok(()) };
