@@ -17,6 +17,7 @@
 //! | [`Child`], [`Exit`] | the parent's hold on a child, and how it ended |
 //! | [`audit`](mod@audit) | is this process safe to fork? |
 //! | [`fd`] | passing descriptors over a `SOCK_SEQPACKET` socket |
+//! | [`working_set`] | pages that every child touches, handed over by the fork itself |
 //! | [`StepFailure`], [`Hook`] | the child rules, as types |
 //!
 //! # The child rules
@@ -35,9 +36,11 @@ mod clone;
 mod exit;
 pub mod fd;
 mod handle;
+mod maps;
 mod plan;
 mod step;
 mod threads;
+pub mod working_set;
 
 pub use child::{InChild, leave};
 pub use clock::monotonic_ns;

@@ -63,18 +63,17 @@ pub enum SealTemplateError {
     Filter(#[source] Errno),
 }
 
-/// Seals the calling process as a template. Once, after the warm-up, with one thread.
+/// Takes from the calling process every privilege that a template does not need. Once, after the warm-up, with one
+/// thread; [`Bounded::seal`] is the second half.
 ///
-/// Order: what needs `CAP_SETPCAP` comes before that capability goes; the filter comes last, since it no longer
-/// lets through most of what stands before it.
+/// Order: what needs `CAP_SETPCAP` comes before that capability goes.
 ///
 /// # Errors
 /// [`SealTemplateError`]; the process may be partly sealed and must not serve.
 ///
 /// # After fork
-/// Everything done here is inherited. The process is not dumpable afterwards: its files in `/proc` belong to root,
-/// so whatever opens them by name (a freeze, an audit) must run before.
-pub fn seal_template(filters: &Filters) -> Result<(), SealTemplateError> {
+/// Everything done here is inherited.
+pub fn bound_template() -> Result<Bounded, SealTemplateError> {
     empty_bounding_set()?;
     prctl(libc::PR_SET_SECUREBITS, SECURE_BITS).map_err(SealTemplateError::SecureBits)?;
     prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong)
@@ -99,8 +98,29 @@ pub fn seal_template(filters: &Filters) -> Result<(), SealTemplateError> {
         Ok(()) | Err(Errno::EINVAL) => {}
         Err(errno) => return Err(SealTemplateError::MemoryMerge(errno)),
     }
-    prctl(libc::PR_SET_DUMPABLE, 0).map_err(SealTemplateError::Dumpable)?;
-    filters.base.install().map_err(SealTemplateError::Filter)
+    Ok(Bounded(()))
+}
+
+/// A process without the privileges that a template does not need. It may still make every system call and look at
+/// its own files in `/proc`: a child can be [hardened](crate::child::Prepared::apply) now to rehearse, for the author's
+/// own code and nothing else.
+#[derive(Debug)]
+#[must_use = "it is not sealed yet"]
+pub struct Bounded(());
+
+impl Bounded {
+    /// Installs the base filter. Last of all, since it no longer lets through most of what stands before it.
+    ///
+    /// # Errors
+    /// [`SealTemplateError`]; the process is not sealed and must not serve.
+    ///
+    /// # After fork
+    /// Inherited. The process is not dumpable afterwards: its files in `/proc` belong to root, so whatever opens them by
+    /// name (a freeze, an audit) must run before.
+    pub fn seal(self, filters: &Filters) -> Result<(), SealTemplateError> {
+        prctl(libc::PR_SET_DUMPABLE, 0).map_err(SealTemplateError::Dumpable)?;
+        filters.base.install().map_err(SealTemplateError::Filter)
+    }
 }
 
 /// `SECBIT_NOROOT`, `SECBIT_NO_SETUID_FIXUP` and `SECBIT_NO_CAP_AMBIENT_RAISE` set, `SECBIT_KEEP_CAPS` clear, all

@@ -3,15 +3,9 @@
 use std::fs;
 use std::io;
 
-/// One mapping that a child would inherit.
-pub(super) struct Mapping {
-    pub(super) start: u64,
-    pub(super) end: u64,
-    pub(super) name: String,
-    is_shared_writable: bool,
-}
+use crate::maps::Mapping;
 
-/// All of them.
+/// All that a child would inherit.
 pub(super) struct Mappings(Vec<Mapping>);
 
 /// `smaps` and not `maps`, since only it tells of `MADV_DONTFORK`.
@@ -23,7 +17,7 @@ pub(super) fn read() -> io::Result<Mappings> {
 impl Mappings {
     /// The ones that are writable and shared.
     pub(super) fn shared(&self) -> impl Iterator<Item = &Mapping> {
-        self.0.iter().filter(|mapping| mapping.is_shared_writable)
+        self.0.iter().filter(|mapping| mapping.is_shared && mapping.is_writable)
     }
 
     /// The variables that keep the loaded libraries from starting threads.
@@ -57,7 +51,7 @@ fn is_library(path: &str, hint: &str) -> bool {
 fn parse(smaps: &str) -> Vec<Mapping> {
     let mut mappings: Vec<Mapping> = Vec::new();
     for line in smaps.lines() {
-        if let Some(mapping) = parse_head(line) {
+        if let Some(mapping) = Mapping::parse(line) {
             mappings.push(mapping);
         } else if let Some(flags) = line.strip_prefix("VmFlags:")
             && flags.split_whitespace().any(|flag| flag == "dc")
@@ -67,17 +61,6 @@ fn parse(smaps: &str) -> Vec<Mapping> {
         }
     }
     mappings
-}
-
-/// `start-end perms offset device inode name`; the lines below a head do not begin with two numbers.
-fn parse_head(line: &str) -> Option<Mapping> {
-    let mut fields = line.splitn(6, ' ');
-    let (start, end) = fields.next()?.split_once('-')?;
-    let (start, end) = (u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?);
-    let permissions = fields.next()?.as_bytes();
-    let is_shared_writable = permissions.get(1) == Some(&b'w') && permissions.get(3) == Some(&b's');
-    let name = fields.nth(3).unwrap_or_default().trim_start().to_owned();
-    Some(Mapping { start, end, name, is_shared_writable })
 }
 
 #[cfg(test)]
@@ -100,8 +83,8 @@ VmFlags: rd wr sh mr mw me ms dc
     #[test]
     fn shared_and_writable_and_inherited() {
         let mappings = Mappings(parse(SMAPS));
-        let shared: Vec<_> = mappings.shared().map(|m| (m.start, m.end, m.name.as_str())).collect();
-        assert_eq!(shared, [(0x7f_0000, 0x7f_2000, "/dev/zero (deleted)")]);
+        let shared: Vec<_> = mappings.shared().map(|m| (m.addresses.clone(), m.name.as_str())).collect();
+        assert_eq!(shared, [(0x7f_0000..0x7f_2000, "/dev/zero (deleted)")]);
         assert_eq!(mappings.0.len(), 5);
     }
 

@@ -82,8 +82,8 @@ pub fn audit(expected: &[BorrowedFd<'_>]) -> Result<Report, AuditError> {
         target: found.target,
     }));
     findings.extend(shared.into_iter().map(|mapping| Finding::SharedMapping {
-        start: mapping.start,
-        end: mapping.end,
+        start: mapping.addresses.start,
+        end: mapping.addresses.end,
         name: mapping.name.clone(),
     }));
     let timers = timers::armed().map_err(AuditError::Timers)?;

@@ -114,7 +114,7 @@ impl Prepared {
     ///
     /// # Errors
     /// [`PrepareError`].
-    pub fn new(policy: &Policy, filters: Filters) -> Result<Self, PrepareError> {
+    pub fn new(policy: &Policy, filters: &Filters) -> Result<Self, PrepareError> {
         let asked = &policy.limits;
         let open_files = within_hard_limit(Resource::RLIMIT_NOFILE, asked.open_files)?;
         if open_files.1.rlim_cur < LEAST_OPEN_FILES {
@@ -122,7 +122,7 @@ impl Prepared {
         }
         let file_size = asked.file_size.map_or(libc::RLIM_INFINITY, |size| size.0);
         Ok(Self {
-            delta: filters.delta,
+            delta: filters.delta.clone(),
             limits: [
                 open_files,
                 within_hard_limit(Resource::RLIMIT_CORE, 0)?,
@@ -146,7 +146,7 @@ impl Prepared {
     /// Hardens the calling process. On success it holds nothing but descriptors 0 to 3, in the home directory of a
     /// shell, without any capability, and below both filters.
     ///
-    /// The caller is a fresh fork of a [sealed](crate::template::seal_template) template, with one thread, and
+    /// The caller is a fresh fork of a [sealed](crate::template::Bounded::seal) template, with one thread, and
     /// already in the shell's pid namespace.
     ///
     /// # Errors

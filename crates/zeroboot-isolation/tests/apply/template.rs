@@ -16,7 +16,7 @@ use zeroboot_isolation::child::{Failure, Keyring, OwnUser, Place, Prepared, Stam
 use zeroboot_isolation::filter::Filters;
 use zeroboot_isolation::policy::{Bytes, Policy, UserId};
 use zeroboot_isolation::shell::ShellPlan;
-use zeroboot_isolation::template::seal_template;
+use zeroboot_isolation::template::bound_template;
 
 use super::Case;
 use super::common::{Forked, Outcome};
@@ -69,8 +69,8 @@ fn serve(case: &Case) -> Outcome {
     let shells = [mounts?, ipc?];
 
     let filters = Filters::compile()?;
-    seal_template(&filters)?;
-    let prepared = prepare(&policy, filters, case)?;
+    bound_template()?.seal(&filters)?;
+    let prepared = prepare(&policy, &filters, case)?;
 
     // SAFETY: a set that is initialised before it is used.
     unsafe {
@@ -112,7 +112,7 @@ fn park(plan: &ShellPlan) -> Outcome<Forked> {
 }
 
 #[cfg(feature = "failure-injection")]
-fn prepare(policy: &Policy, filters: Filters, case: &Case) -> Outcome<Prepared> {
+fn prepare(policy: &Policy, filters: &Filters, case: &Case) -> Outcome<Prepared> {
     let prepared = Prepared::new(policy, filters)?;
     Ok(match case.fail_at {
         Some(step) => prepared.fail_at(step),
@@ -121,7 +121,7 @@ fn prepare(policy: &Policy, filters: Filters, case: &Case) -> Outcome<Prepared> 
 }
 
 #[cfg(not(feature = "failure-injection"))]
-fn prepare(policy: &Policy, filters: Filters, _case: &Case) -> Outcome<Prepared> {
+fn prepare(policy: &Policy, filters: &Filters, _case: &Case) -> Outcome<Prepared> {
     Ok(Prepared::new(policy, filters)?)
 }
 

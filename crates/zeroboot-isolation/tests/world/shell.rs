@@ -15,7 +15,7 @@ use zeroboot_isolation::filter::Filters;
 use zeroboot_isolation::policy::{Bytes, Policy, UserId};
 use zeroboot_isolation::seal::{Namespace, Seal};
 use zeroboot_isolation::shell::ShellPlan;
-use zeroboot_isolation::template::seal_template;
+use zeroboot_isolation::template::bound_template;
 use zeroboot_isolation::world::{HOME, IdMap, TEMPLATE_USER};
 
 use super::common::{Forked, Outcome, ensure};
@@ -82,7 +82,7 @@ fn joined(shell: &OwnedFd, body: impl FnOnce() -> Outcome) -> Outcome<Forked> {
         // As after the `execve` of a real template.
         // SAFETY: no memory is passed.
         Errno::result(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) })?;
-        seal_template(&filters)?;
+        bound_template()?.seal(&filters)?;
         // SAFETY: no memory is passed.
         let dumpable = Errno::result(unsafe { libc::prctl(libc::PR_GET_DUMPABLE) })?;
         ensure(dumpable == 0, || "the sealed template is dumpable".to_owned())?;

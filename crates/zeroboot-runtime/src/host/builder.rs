@@ -10,12 +10,16 @@ use super::interpreter::Interpreter;
 use super::recipe::{Kind, Recipe};
 use super::template::Template;
 
+/// What most scripts do: they make values, and print.
+const REHEARSAL: &str = "text = 'rehearsal'\nprint(text)\n";
+
 /// A template of a Python interpreter.
 #[derive(Debug)]
 pub struct Python {
     interpreter: PathBuf,
     imports: Vec<String>,
     warm: Option<PathBuf>,
+    rehearsal: String,
 }
 
 /// A template of this program itself.
@@ -112,7 +116,12 @@ impl<What> TemplateBuilder<What> {
 
 impl TemplateBuilder<Python> {
     pub(super) fn python() -> Self {
-        Self::new(Python { interpreter: PathBuf::from("python3"), imports: Vec::new(), warm: None })
+        Self::new(Python {
+            interpreter: PathBuf::from("python3"),
+            imports: Vec::new(),
+            warm: None,
+            rehearsal: REHEARSAL.to_owned(),
+        })
     }
 
     /// Imports a module while the template warms up.
@@ -137,14 +146,25 @@ impl TemplateBuilder<Python> {
         self
     }
 
+    /// Chooses the code that a first sandbox runs after the warm-up, for the template to learn which memory its sandboxes
+    /// will touch: that memory is handed over by each fork at once, instead of page by page when it is touched.
+    ///
+    /// It should do what all scripts do and no more, since what it touches is copied for every one of them. The default
+    /// prints a line. What it prints is lost.
+    #[must_use]
+    pub fn rehearsal(mut self, code: impl Into<String>) -> Self {
+        self.what.rehearsal = code.into();
+        self
+    }
+
     /// Finds the interpreter, warms it up, audits and seals it.
     ///
     /// # Errors
     /// [`BuildError`].
     pub fn build(self) -> Result<Template, BuildError> {
-        let kind = |Python { interpreter, imports, warm }| {
+        let kind = |Python { interpreter, imports, warm, rehearsal }| {
             let interpreter = Interpreter::probe(&interpreter)?;
-            Ok(Kind::Python { interpreter, imports, warm })
+            Ok(Kind::Python { interpreter, imports, warm, rehearsal })
         };
         Template::build(self.recipe(kind)?)
     }

@@ -34,6 +34,9 @@ pub enum BuildError {
     /// The setup is too long for one packet.
     #[error("arguments and environment of the template take {0} bytes: too many")]
     TooLong(usize),
+    /// The job to rehearse.
+    #[error("the rehearsal: {0}")]
+    Rehearsal(#[source] JobError),
     /// A memory file, socket or pipe.
     #[error("cannot make {what}: {source}")]
     Resource {

@@ -8,14 +8,14 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tracing::{debug, debug_span};
+use tracing::{debug, debug_span, warn};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_isolation::world::IdMap;
 
 use super::embedded::WARDEN;
 use super::error::BuildError;
 use super::recipe::Recipe;
-use crate::protocol::{FromTemplate, FromWarden, TEXT_LIMIT, TemplateSetup, ToWarden};
+use crate::protocol::{FromTemplate, FromWarden, HandedOver, TEXT_LIMIT, TemplateSetup, ToWarden};
 
 /// How much of what a warm-up prints is kept, in bytes: its end.
 const SAID_LIMIT: usize = 16 * 1024;
@@ -46,10 +46,13 @@ impl Generation {
         generation.set_up(&setup, fds, ids)?;
         debug!("the world is ready");
 
-        let first = serde_json::to_vec(&TemplateSetup::new(&recipe.policy, ids))
+        let rehearsal = recipe.rehearsal().map_err(BuildError::Rehearsal)?;
+        let first = serde_json::to_vec(&TemplateSetup::new(&recipe.policy, ids, rehearsal.len()))
             .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
-        // A template that is gone already has more to say about itself than this error.
-        let _ = fd::send(generation.control(), &first, &[]);
+        for packet in [first].iter().chain(&rehearsal) {
+            // A template that is gone already has more to say about itself than this error.
+            let _ = fd::send(generation.control(), packet, &[]);
+        }
         generation.await_serving(recipe, output.into())?;
         debug!("the template serves");
         Ok(generation)
@@ -134,7 +137,11 @@ impl Generation {
         };
         let said = String::from_utf8_lossy(&said).trim().to_owned();
         match FromTemplate::decode(&packet[..length]) {
-            Some(FromTemplate::Serving) => Ok(()),
+            Some(FromTemplate::Serving(HandedOver { copied_pages, mapped_pages, flaws })) => {
+                debug!(copied_pages, mapped_pages, "each fork hands over");
+                flaws.iter().for_each(|flaw| warn!("forks are slower than they could be: {flaw}"));
+                Ok(())
+            }
             Some(FromTemplate::WarmUp(text)) => {
                 let cause = text.trim().lines().last().unwrap_or("without a word").to_owned();
                 Err(BuildError::WarmUp { cause, text })

@@ -12,7 +12,7 @@ use super::embedded::{LIBRARY, PYTHON};
 use super::error::BuildError;
 use super::interpreter::Interpreter;
 use crate::function::FUNCTION_VARIABLE;
-use crate::protocol::{Program, SETUP_LIMIT, Setup};
+use crate::protocol::{Job, JobError, Program, SETUP_LIMIT, Setup};
 
 /// How the bootstrap is read: the fourth of the inherited descriptors.
 const LOADER: &str = "import os; exec(compile(open(int(os.environ['ZEROBOOT_FDS'].split(',')[3]), 'rb', \
@@ -36,7 +36,7 @@ pub(super) struct Recipe {
 /// Which program, and what it warms up.
 #[derive(Debug)]
 pub(super) enum Kind {
-    Python { interpreter: Interpreter, imports: Vec<String>, warm: Option<PathBuf> },
+    Python { interpreter: Interpreter, imports: Vec<String>, warm: Option<PathBuf>, rehearsal: String },
     Function { name: String },
     Command { program: PathBuf, arguments: Vec<String> },
 }
@@ -53,7 +53,7 @@ impl Recipe {
         ];
         let library = || reopen(LIBRARY.file());
         let (program, arguments, extras) = match &self.kind {
-            Kind::Python { interpreter, imports, warm } => {
+            Kind::Python { interpreter, imports, warm, .. } => {
                 environment.extend(ONE_THREAD.map(|name| (name.to_owned(), "1".to_owned())));
                 binds.extend(interpreter.needs().iter().map(|path| (path.clone(), path.clone())));
                 let mut extras = vec![library()?, reopen(PYTHON.file())?];
@@ -90,6 +90,27 @@ impl Recipe {
         let bytes = serde_json::to_vec(&setup)
             .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
         if bytes.len() > SETUP_LIMIT { Err(BuildError::TooLong(bytes.len())) } else { Ok((bytes, extras)) }
+    }
+
+    /// The job that the template rehearses, in packets; none: it rehearses the hardening alone.
+    pub(super) fn rehearsal(&self) -> Result<Vec<Vec<u8>>, JobError> {
+        match &self.kind {
+            Kind::Python { rehearsal, .. } => Job {
+                environment: self.sandbox_environment(),
+                name: b"<rehearsal>".to_vec(),
+                body: rehearsal.clone().into_bytes(),
+                ..Job::default()
+            }
+            .packets(),
+            Kind::Function { .. } | Kind::Command { .. } => Ok(Vec::new()),
+        }
+    }
+
+    /// What every sandbox has in its environment, before what its request gives.
+    pub(super) fn sandbox_environment(&self) -> Vec<Vec<u8>> {
+        let path = format!("PATH={}", self.path());
+        let own = [path.as_str(), "HOME=/home/sandbox", "TMPDIR=/tmp", "LANG=C.UTF-8"];
+        own.map(|pair| pair.as_bytes().to_vec()).to_vec()
     }
 
     /// `PATH` in template and sandboxes: the interpreter's own directory first, so that `python3` is that one.

@@ -96,7 +96,7 @@ impl Template {
         let _span = debug_span!("spawn").entered();
         let mut sandbox = self.ask(WantsInput::Yes, &[])?;
         sandbox.await_ready(SPAWN_PATIENCE)?;
-        sandbox.environment = self.with_environment(Job::default()).environment;
+        sandbox.environment = self.shared.recipe.sandbox_environment();
         Ok(sandbox)
     }
 
@@ -118,11 +118,8 @@ impl Template {
         serde_json::from_slice(&outcome.answer).map_err(RunError::Answer)
     }
 
-    /// What every sandbox has in its environment, before what the request gives.
     fn with_environment(&self, mut job: Job) -> Job {
-        let path = format!("PATH={}", self.shared.recipe.path());
-        let own = [path.as_str(), "HOME=/home/sandbox", "TMPDIR=/tmp", "LANG=C.UTF-8"];
-        job.environment.splice(0..0, own.map(|pair| pair.as_bytes().to_vec()));
+        job.environment.splice(0..0, self.shared.recipe.sandbox_environment());
         job
     }
 

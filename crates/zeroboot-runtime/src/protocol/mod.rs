@@ -20,7 +20,8 @@ pub use channel::{CHANNEL_FRAME, ChannelFrame, HostWord};
 pub use job::{Job, JobError, JobReader};
 pub use report::{LinkMessage, Report, SpawnStamps};
 pub use setup::{
-    FromTemplate, FromWarden, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, TEXT_LIMIT, TemplateSetup, ToWarden,
+    FromTemplate, FromWarden, HandedOver, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, TEXT_LIMIT,
+    TemplateSetup, ToWarden,
 };
 
 /// A packet that is not one of ours.

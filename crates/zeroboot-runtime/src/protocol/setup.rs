@@ -56,18 +56,21 @@ pub struct TemplateSetup {
     pub processes: u64,
     /// Limit of a file's size, in bytes.
     pub file_bytes: Option<u64>,
+    /// How many packets follow: those of the job that is rehearsed. None: nothing but the hardening is.
+    pub rehearsal: usize,
 }
 
 impl TemplateSetup {
-    /// The limits of a policy.
+    /// The limits of a policy, and the length of a rehearsal in packets.
     #[must_use]
-    pub fn new(policy: &Policy, ids: IdMap) -> Self {
+    pub fn new(policy: &Policy, ids: IdMap, rehearsal: usize) -> Self {
         let limits = &policy.limits;
         Self {
             own_user: ids == IdMap::Range,
             open_files: limits.open_files,
             processes: limits.processes,
             file_bytes: limits.file_size.map(|size| size.0),
+            rehearsal,
         }
     }
 
@@ -139,11 +142,22 @@ impl FromWarden {
     }
 }
 
+/// What each fork of a template hands over at once, as the rehearsal has taught it. See `zeroboot_fork::working_set`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// Pages that are copied, since every sandbox writes them.
+    pub copied_pages: u64,
+    /// Pages of files that are mapped, since every sandbox reads them.
+    pub mapped_pages: u64,
+    /// Why it is less than it could be.
+    pub flaws: Vec<String>,
+}
+
 /// What the template tells the host, over the control socket, before it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromTemplate {
-    /// Warm, audited, sealed: requests are welcome.
-    Serving,
+    /// Warm, audited, rehearsed, sealed: requests are welcome.
+    Serving(HandedOver),
     /// The warm-up failed.
     WarmUp(String),
     /// It is not safe to fork: the findings, one a line.
@@ -157,7 +171,8 @@ impl FromTemplate {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Serving => vec![b's'],
+            // Numbers and texts: there is nothing in it that JSON cannot hold.
+            Self::Serving(what) => tagged(b's', &serde_json::to_string(what).unwrap_or_default()),
             Self::WarmUp(text) => tagged(b'w', text),
             Self::Unsafe(text) => tagged(b'a', text),
             Self::Seal(text) => tagged(b'l', text),
@@ -168,12 +183,12 @@ impl FromTemplate {
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (tag, text) = bytes.split_first()?;
-        let text = || String::from_utf8_lossy(text).into_owned();
+        let words = || String::from_utf8_lossy(text).into_owned();
         match tag {
-            b's' => Some(Self::Serving),
-            b'w' => Some(Self::WarmUp(text())),
-            b'a' => Some(Self::Unsafe(text())),
-            b'l' => Some(Self::Seal(text())),
+            b's' => serde_json::from_slice(text).ok().map(Self::Serving),
+            b'w' => Some(Self::WarmUp(words())),
+            b'a' => Some(Self::Unsafe(words())),
+            b'l' => Some(Self::Seal(words())),
             _ => None,
         }
     }

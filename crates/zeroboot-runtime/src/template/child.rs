@@ -2,7 +2,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use zeroboot_fork::{InChild, StepFailure, StepId, fd, leave};
+use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_fork::{InChild, StepFailure, StepId, leave};
 use zeroboot_isolation::child::{Hardened, OwnUser, Place, Prepared, Stamps};
 use zeroboot_isolation::policy::UserId;
 
@@ -33,6 +34,17 @@ impl Request {
 
 /// The exit code of a child that could not be hardened; its step tells why.
 const FAILED: u8 = 125;
+
+/// What a child of a rehearsal waits for.
+pub(super) const RELEASE: [u8; 1] = *b"r";
+
+/// Waits until the template has a hold on this process's memory.
+pub(super) fn await_release(request: &Request) {
+    let mut word = [0; RELEASE.len()];
+    if fd::receive_bytes(request.channel.as_fd(), &mut word, Waiting::Block) != Ok(RELEASE.len()) {
+        leave(FAILED);
+    }
+}
 
 /// Hardens the process and says so over the channel, or says which step failed and leaves.
 ///

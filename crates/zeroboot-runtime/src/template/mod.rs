@@ -1,8 +1,8 @@
 //! The template's side: what a warm process does to serve.
 //!
 //! ```text
-//! warm-up ─▶ audit ─▶ seal ─▶ serve: request ─▶ join a shell's pid namespace ─▶ clone3 ─▶ next request
-//!                                                                                 └─▶ child: harden ─▶ user code
+//! warm-up ─▶ audit ─▶ rehearsal ─▶ seal ─▶ serve: request ─▶ join a shell's pid namespace ─▶ clone3 ─▶ next request
+//!                                                                                              └─▶ child: harden ─▶ user code
 //! ```
 //!
 //! [`Template::serve`] returns once per sandbox, in the sandbox. Never here: a language (that is the caller's), and
@@ -10,8 +10,10 @@
 
 mod child;
 mod inherited;
+mod rehearsal;
 mod sandbox;
 mod serve;
+mod server;
 
 pub use inherited::{InheritedError, Template};
 pub use sandbox::{ReceiveJobError, Sandbox};

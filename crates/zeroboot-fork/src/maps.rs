@@ -1,0 +1,59 @@
+//! The lines of `/proc/<pid>/maps`, which are also the heads of `smaps`. See `proc_pid_maps(5)`.
+
+use std::ops::Range;
+
+/// One mapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mapping {
+    pub(crate) addresses: Range<u64>,
+    pub(crate) is_readable: bool,
+    pub(crate) is_writable: bool,
+    pub(crate) is_shared: bool,
+    /// Whether there is a file behind it; a memory file is one.
+    pub(crate) has_file: bool,
+    pub(crate) name: String,
+}
+
+impl Mapping {
+    /// `start-end perms offset device inode name`; other lines of `smaps` do not begin with two numbers.
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.splitn(6, ' ');
+        let (start, end) = fields.next()?.split_once('-')?;
+        let address = |digits| u64::from_str_radix(digits, 16).ok();
+        let addresses = address(start)?..address(end)?;
+        let permissions = fields.next()?.as_bytes();
+        let has = |index: usize, letter| permissions.get(index) == Some(&letter);
+        let has_file = fields.nth(2)? != "0";
+        let name = fields.next().unwrap_or_default().trim_start().to_owned();
+        Some(Self {
+            addresses,
+            is_readable: has(0, b'r'),
+            is_writable: has(1, b'w'),
+            is_shared: has(3, b's'),
+            has_file,
+            name,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_and_what_is_none() {
+        let line =
+            "7f11bd204000-7f11bd35a000 r-xp 00026000 fe:00 326279                     /usr/lib/lib c.so.6";
+        let mapping = Mapping::parse(line).expect("a mapping");
+        assert_eq!(mapping.addresses, 0x7f11_bd20_4000..0x7f11_bd35_a000);
+        assert!(mapping.is_readable && mapping.has_file && !mapping.is_writable && !mapping.is_shared);
+        assert_eq!(mapping.name, "/usr/lib/lib c.so.6");
+
+        let anonymous = Mapping::parse("7f0000-7f2000 rw-s 00000000 00:00 0 ").expect("a mapping");
+        assert!(anonymous.is_shared && anonymous.is_writable && !anonymous.has_file);
+        assert_eq!(anonymous.name, "");
+
+        assert_eq!(Mapping::parse("Rss:                   4 kB"), None);
+        assert_eq!(Mapping::parse("VmFlags: rd ex mr mw me"), None);
+    }
+}

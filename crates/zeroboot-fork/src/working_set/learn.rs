@@ -1,0 +1,101 @@
+//! Learning: what a child has touched, from its page table.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+
+use nix::unistd::{SysconfVar, sysconf};
+
+use super::{WorkingSet, extend};
+use crate::maps::Mapping;
+
+/// Bits of an entry in `/proc/<pid>/pagemap`; see the kernel's `admin-guide/mm/pagemap.rst`.
+const PRESENT: u64 = 1 << 63;
+const OF_FILE: u64 = 1 << 61;
+const MAPPED_ONCE: u64 = 1 << 56;
+
+const ENTRY: usize = size_of::<u64>();
+
+/// How many entries are read at once.
+const ENTRIES: u64 = 8192;
+
+/// Why there is no working set.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// Opening or reading the child's mappings.
+    #[error("cannot read the mappings of the child: {0}")]
+    Maps(#[source] io::Error),
+    /// Opening or reading the child's page table.
+    #[error("cannot read the page table of the child: {0}")]
+    PageTable(#[source] io::Error),
+    /// The size of a page.
+    #[error("the size of a page is unknown")]
+    PageSize,
+}
+
+/// A hold on the memory of a child. It stays readable when the child changes its user id or becomes non-dumpable.
+#[derive(Debug)]
+pub struct Observer {
+    maps: File,
+    pagemap: File,
+    page: u64,
+}
+
+impl Observer {
+    /// Opens the memory of a child, before it has touched what it is to touch.
+    ///
+    /// # Errors
+    /// [`LearnError`]; the caller needs the same rights as for `PTRACE_MODE_READ`, see `ptrace(2)`.
+    pub fn of(pid: u32) -> Result<Self, LearnError> {
+        let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+        Ok(Self {
+            maps: File::open(format!("/proc/{pid}/maps")).map_err(LearnError::Maps)?,
+            pagemap: File::open(format!("/proc/{pid}/pagemap")).map_err(LearnError::PageTable)?,
+            page: page.and_then(|page| page.try_into().ok()).ok_or(LearnError::PageSize)?,
+        })
+    }
+
+    /// What the child has touched until now; it should wait meanwhile.
+    ///
+    /// A page that only the child maps is one that it has written. What it has read of its parent's own memory leaves
+    /// no trace, and costs no fault either.
+    ///
+    /// # Errors
+    /// [`LearnError`].
+    pub fn working_set(&mut self) -> Result<WorkingSet, LearnError> {
+        let mut text = String::new();
+        self.maps.read_to_string(&mut text).map_err(LearnError::Maps)?;
+        let mut set = WorkingSet { page: self.page, ..WorkingSet::default() };
+        for mapping in text.lines().filter_map(Mapping::parse) {
+            if mapping.is_readable && !mapping.is_shared {
+                self.walk(&mapping, &mut set).map_err(LearnError::PageTable)?;
+            }
+        }
+        Ok(set)
+    }
+
+    fn walk(&self, mapping: &Mapping, set: &mut WorkingSet) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        let mut start = mapping.addresses.start;
+        while start < mapping.addresses.end {
+            let count = ((mapping.addresses.end - start) / self.page).clamp(1, ENTRIES);
+            bytes.resize(usize::try_from(count).unwrap_or_default() * ENTRY, 0);
+            let length = self.pagemap.read_at(&mut bytes, start / self.page * ENTRY as u64)?;
+            if length < ENTRY {
+                // Beyond what user space may map: `[vsyscall]`.
+                return Ok(());
+            }
+            let (entries, _) = bytes[..length].as_chunks::<ENTRY>();
+            for entry in entries {
+                let entry = u64::from_ne_bytes(*entry);
+                match (entry & PRESENT != 0, entry & OF_FILE != 0, entry & MAPPED_ONCE != 0) {
+                    (true, true, _) => extend(&mut set.read, start, self.page),
+                    (true, false, true) => extend(&mut set.written, start, self.page),
+                    _ => {}
+                }
+                start += self.page;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! One fork per request, in a process that does nothing else any more.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
+use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_fork::{Child, ForkError, ForkPlan, Forked, InChild, StepFailure, StepId, monotonic_ns};
+use zeroboot_isolation::child::{OwnUser, Prepared};
+use zeroboot_isolation::policy::UserId;
+
+use super::child::{self, Request};
+use super::{Sandbox, ServeError, Template};
+use crate::protocol::{LinkMessage, Malformed, Report, SPAWN_REQUEST, SpawnStamps};
+
+/// A shell that waits to be joined.
+pub(super) struct Parked {
+    number: u64,
+    user: UserId,
+    pidfd: OwnedFd,
+}
+
+/// A template with all that a fork needs.
+pub(super) struct Server<'a> {
+    template: &'a Template,
+    fork: ForkPlan,
+    prepared: Prepared,
+    own_user: OwnUser,
+    parked: VecDeque<Parked>,
+}
+
+impl<'a> Server<'a> {
+    pub(super) fn new(
+        template: &'a Template,
+        fork: ForkPlan,
+        prepared: Prepared,
+        own_user: OwnUser,
+    ) -> Server<'a> {
+        Self { template, fork, prepared, own_user, parked: VecDeque::with_capacity(64) }
+    }
+
+    /// Serves until host or warden are gone. Returns once per sandbox, in the sandbox.
+    pub(super) fn run(mut self) -> Result<Sandbox, ServeError> {
+        loop {
+            let mut packet = [0; SPAWN_REQUEST.len()];
+            let received = fd::receive(self.template.control.as_fd(), &mut packet, Waiting::Block)
+                .map_err(|source| ServeError::Socket { socket: "control", source })?;
+            let received_at = monotonic_ns();
+            if received.length == 0 {
+                return Err(ServeError::Gone);
+            }
+            let Some([stdin, stdout, stderr, channel, report]) = received.fds.exactly() else {
+                return Err(Malformed { expected: "request for a sandbox", length: received.length }.into());
+            };
+            let request = Request { stdin, stdout, stderr, channel };
+            let shell = self.next_shell()?;
+            match self.fork(&shell, received_at) {
+                Ok((Forked::Parent(child), stamps)) => self.hand_over(child, &shell, &report, stamps)?,
+                Ok((Forked::Child(fresh), _)) => {
+                    let sandbox = self.enter(&fresh, &request, &shell);
+                    // Their descriptors are closed: no owner may be dropped.
+                    std::mem::forget((self, request, shell, report, fresh));
+                    return Ok(sandbox);
+                }
+                Err(failure) => self.refuse(&shell, &report, failure)?,
+            }
+            self.restock(Waiting::DontWait)?;
+        }
+    }
+
+    /// The fork, into the pid namespace of a shell.
+    pub(super) fn fork(&self, shell: &Parked, received: u64) -> Result<(Forked, SpawnStamps), StepFailure> {
+        setns(&shell.pidfd, CloneFlags::CLONE_NEWPID)
+            .map_err(|errno| StepFailure::new(StepId::FORK, errno))?;
+        let joined = monotonic_ns();
+        let forked = self.fork.fork().map_err(|error| StepFailure::new(StepId::FORK, errno_of(&error)))?;
+        Ok((forked, SpawnStamps { received, joined, cloned: monotonic_ns() }))
+    }
+
+    /// In the child: hardens it. Descriptors 0 to 3 are all that is open afterwards.
+    pub(super) fn enter(&self, fresh: &InChild, request: &Request, shell: &Parked) -> Sandbox {
+        let place = request.place(shell.pidfd.as_fd(), shell.user, self.own_user);
+        Sandbox::new(child::enter(fresh, &self.prepared, &place))
+    }
+
+    /// Tells host and warden of a child.
+    pub(super) fn hand_over(
+        &self,
+        child: Child,
+        shell: &Parked,
+        report: &OwnedFd,
+        stamps: SpawnStamps,
+    ) -> Result<(), ServeError> {
+        let (pid, pidfd) = child.into_parts();
+        // A host that has let go: the warden sees it by the same socket, and ends the sandbox.
+        let _ = fd::send(
+            report.as_fd(),
+            &Report::Spawned(stamps).encode(),
+            &[pidfd.as_fd(), shell.pidfd.as_fd()],
+        );
+        self.tell_warden(LinkMessage::Joined { shell: shell.number, pid }, &[report.as_fd()])
+    }
+
+    /// Tells host and warden that there is no child.
+    pub(super) fn refuse(
+        &self,
+        shell: &Parked,
+        report: &OwnedFd,
+        failure: StepFailure,
+    ) -> Result<(), ServeError> {
+        // A host that has let go does not want to know.
+        let _ = fd::send(report.as_fd(), &Report::Refused(failure).encode(), &[]);
+        self.tell_warden(LinkMessage::Wasted { shell: shell.number }, &[])
+    }
+
+    fn tell_warden(&self, message: LinkMessage, fds: &[BorrowedFd<'_>]) -> Result<(), ServeError> {
+        fd::send(self.template.link.as_fd(), &message.encode(), fds)
+            .map_err(|source| ServeError::Socket { socket: "link", source })
+    }
+
+    pub(super) fn next_shell(&mut self) -> Result<Parked, ServeError> {
+        loop {
+            if let Some(shell) = self.parked.pop_front() {
+                return Ok(shell);
+            }
+            self.restock(Waiting::Block)?;
+        }
+    }
+
+    /// Takes all shells that are on offer; waits for the first if asked to.
+    fn restock(&mut self, mut waiting: Waiting) -> Result<(), ServeError> {
+        loop {
+            let mut packet = [0; LinkMessage::SIZE];
+            let received = match fd::receive(self.template.link.as_fd(), &mut packet, waiting) {
+                Err(Errno::EAGAIN) => return Ok(()),
+                result => result.map_err(|source| ServeError::Socket { socket: "link", source })?,
+            };
+            if received.length == 0 {
+                return Err(ServeError::Gone);
+            }
+            let message = LinkMessage::decode(&packet[..received.length])?;
+            let (LinkMessage::Parked { shell, user }, Some([pidfd])) = (message, received.fds.exactly())
+            else {
+                return Err(Malformed { expected: "offer of a shell", length: received.length }.into());
+            };
+            self.parked.push_back(Parked { number: shell, user: UserId(user), pidfd });
+            waiting = Waiting::DontWait;
+        }
+    }
+}
+
+fn errno_of(error: &ForkError) -> Errno {
+    match error {
+        ForkError::Threads(_) => Errno::EAGAIN,
+        ForkError::Count(errno) | ForkError::Signals(errno) | ForkError::Fork { errno } => *errno,
+    }
+}
