@@ -36,6 +36,7 @@ struct Ending {
 struct Times {
     spawn: f64,
     run: f64,
+    first_output: Option<f64>,
     total: f64,
     steps: BTreeMap<&'static str, f64>,
 }
@@ -114,6 +115,7 @@ impl Document {
             times_us: Some(Times {
                 spawn: us(times.spawn),
                 run: us(times.run),
+                first_output: times.first_output.map(us),
                 total: us(times.total),
                 steps: times.steps.iter().map(|(name, time)| (*name, us(*time))).collect(),
             }),

@@ -143,7 +143,34 @@ pub enum SealError {
     },
 }
 
-impl Seal {
+/// A device and an inode: which namespace it is.
+type Identity = (libc::dev_t, libc::ino_t);
+
+/// Reads seals. It knows the namespaces of the process that made it, to tell a sandbox's own from shared ones.
+#[derive(Debug, Clone)]
+pub struct SealReader {
+    own: [Identity; Namespace::ALL.len()],
+}
+
+impl SealReader {
+    /// Looks at the namespaces of the calling thread's process, once for all seals.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn new() -> Result<Self, SealError> {
+        const SELF: u32 = 0;
+        let here = open_directory(c"/proc/self").map_err(|source| SealError::Open { pid: SELF, source })?;
+        let mut own = [(0, 0); Namespace::ALL.len()];
+        for (own, namespace) in own.iter_mut().zip(Namespace::ALL) {
+            *own = identity(&here, namespace).map_err(|source| SealError::Namespace {
+                pid: SELF,
+                namespace,
+                source,
+            })?;
+        }
+        Ok(Self { own })
+    }
+
     /// Reads what holds for the process `pid`, as the reader's own `/proc` numbers it.
     ///
     /// The directory of the process is opened once, so that all answers are about one process even if its number is
@@ -151,9 +178,8 @@ impl Seal {
     ///
     /// # Errors
     /// [`SealError`].
-    pub fn read(pid: u32) -> Result<Self, SealError> {
+    pub fn read(&self, pid: u32) -> Result<Seal, SealError> {
         let gone = |errno| matches!(errno, Errno::ENOENT | Errno::ESRCH);
-        let here = open_directory(c"/proc/self").map_err(|source| SealError::Open { pid: 0, source })?;
         let there = open_directory(format!("/proc/{pid}").as_str()).map_err(|source| {
             if gone(source) { SealError::Gone(pid) } else { SealError::Open { pid, source } }
         })?;
@@ -165,14 +191,12 @@ impl Seal {
         let status = Status { pid, text: &text };
 
         let mut namespaces = Vec::with_capacity(Namespace::ALL.len());
-        for namespace in Namespace::ALL {
-            let look = |directory, pid| match identity(directory, namespace) {
-                Err(errno) if gone(errno) => Err(SealError::Gone(pid)),
-                Err(source) => Err(SealError::Namespace { pid, namespace, source }),
-                Ok(identity) => Ok(identity),
-            };
-            if look(&there, pid)? != look(&here, 0)? {
-                namespaces.push(namespace);
+        for (own, namespace) in self.own.iter().zip(Namespace::ALL) {
+            match identity(&there, namespace) {
+                Ok(identity) if identity == *own => {}
+                Ok(_) => namespaces.push(namespace),
+                Err(errno) if gone(errno) => return Err(SealError::Gone(pid)),
+                Err(source) => return Err(SealError::Namespace { pid, namespace, source }),
             }
         }
 
@@ -181,7 +205,7 @@ impl Seal {
         if status.number("Uid:", 10)? == u64::from(Uid::effective().as_raw()) {
             missing.push(Missing::OwnUser);
         }
-        Ok(Self {
+        Ok(Seal {
             no_new_privs: status.number("NoNewPrivs:", 10)? == 1,
             seccomp_filters: status.filters()?,
             capabilities: status.capabilities()?,
@@ -195,14 +219,18 @@ fn open_directory<P: ?Sized + nix::NixPath>(path: &P) -> Result<std::os::fd::Own
     open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
 }
 
+/// No status is longer, in bytes: its longest lines list a machine's CPUs and memory nodes.
+const STATUS_LIMIT: usize = 16 * 1024;
+
 fn status(directory: impl AsFd) -> Result<String, std::io::Error> {
-    let mut text = String::with_capacity(4096);
+    let mut text = String::with_capacity(STATUS_LIMIT);
     let file = openat(directory, c"status", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    File::from(file).read_to_string(&mut text)?;
+    // Bounded, so that nobody asks for the size of a file that has none.
+    File::from(file).take(STATUS_LIMIT as u64).read_to_string(&mut text)?;
     Ok(text)
 }
 
-fn identity(directory: impl AsFd, namespace: Namespace) -> Result<(libc::dev_t, libc::ino_t), Errno> {
+fn identity(directory: impl AsFd, namespace: Namespace) -> Result<Identity, Errno> {
     let path = match namespace {
         Namespace::User => c"ns/user",
         Namespace::Pid => c"ns/pid",

@@ -1,6 +1,6 @@
 """The Python side of a template: warms the imports, serves, and runs one script in each sandbox.
 
-Started by the host as `python3 -I`; the arguments are the modules to import. Descriptors are listed in ZEROBOOT_FDS:
+Started by the host as `python3 -I`; the arguments are the sandboxes' PATH and the modules to import. Descriptors are listed in ZEROBOOT_FDS:
 control, link, the library, this file and, if there is one, a file to run after the imports.
 """
 
@@ -42,7 +42,7 @@ def serve():
     fds = [int(number) for number in os.environ["ZEROBOOT_FDS"].split(",")]
     library = ctypes.PyDLL("/proc/self/fd/%d" % fds[2])
     try:
-        warm_up(sys.argv[1:], fds[4] if len(fds) > 4 else None)
+        warm_up(sys.argv[2:], fds[4] if len(fds) > 4 else None)
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException as error:
@@ -52,6 +52,9 @@ def serve():
         os._exit(1)
 
     sys.path.insert(0, HOME)
+    own = os.environ["ZEROBOOT_FDS"]
+    os.environ.clear()
+    os.environ.update(ZEROBOOT_FDS=own, PATH=sys.argv[1], HOME=HOME, TMPDIR="/tmp", LANG="C.UTF-8")
     del sys.argv[1:]
     hooks = [ctypes.pythonapi.PyOS_BeforeFork, ctypes.pythonapi.PyOS_AfterFork_Child]
     hooks = [ctypes.cast(hook, ctypes.c_void_p) for hook in hooks]
@@ -184,7 +187,7 @@ def sandbox():
     reseed()
     arguments, environment, name, body = receive_job()
     name = os.fsdecode(name)
-    os.environ.clear()
+    del os.environ["ZEROBOOT_FDS"]
     for variable in environment:
         key, _, value = variable.partition(b"=")
         os.environb[key] = value

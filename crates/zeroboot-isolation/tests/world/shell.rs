@@ -13,7 +13,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::unistd::{Gid, Uid};
 use zeroboot_isolation::filter::Filters;
 use zeroboot_isolation::policy::{Bytes, Policy, UserId};
-use zeroboot_isolation::seal::{Namespace, Seal};
+use zeroboot_isolation::seal::{Namespace, SealReader};
 use zeroboot_isolation::shell::ShellPlan;
 use zeroboot_isolation::template::bound_template;
 use zeroboot_isolation::world::{HOME, IdMap, TEMPLATE_USER};
@@ -108,8 +108,8 @@ pub(crate) fn sealed_template_joins() -> Result<(), Failed> {
             fs::write(Path::new(directory).join("of the world"), "")?;
         }
         let shell = parked()?;
-        let seal = Seal::read(shell.pid.unsigned_abs())?;
-        let outer = Seal::read(std::process::id())?;
+        let seal = SealReader::new()?.read(shell.pid.unsigned_abs())?;
+        let outer = SealReader::new()?.read(std::process::id())?;
         let own = [Namespace::Pid, Namespace::Mount, Namespace::Ipc];
         let sealed = seal.namespaces == own && seal.no_new_privs;
         ensure(sealed && seal.seccomp_filters == outer.seccomp_filters + 1, || format!("{seal:?}"))?;

@@ -45,6 +45,9 @@ pub enum BuildError {
         /// Why.
         source: std::io::Error,
     },
+    /// This process's own namespaces.
+    #[error(transparent)]
+    OwnNamespaces(#[from] SealError),
     /// Talking to the warden or the template.
     #[error("talking to the {peer} failed: {source}")]
     Talk {

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::{debug, debug_span, warn};
 use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_isolation::seal::SealReader;
 use zeroboot_isolation::world::IdMap;
 
 use super::embedded::WARDEN;
@@ -26,6 +27,7 @@ pub(super) struct Generation {
     control: Option<OwnedFd>,
     warden: Option<OwnedFd>,
     process: Child,
+    seals: SealReader,
 }
 
 impl Generation {
@@ -39,8 +41,9 @@ impl Generation {
         let (output, far_output) =
             std::io::pipe().map_err(|source| BuildError::Resource { what: "a pipe", source })?;
 
+        let seals = SealReader::new()?;
         let process = start_warden(far_warden)?;
-        let mut generation = Self { control: Some(control), warden: Some(warden), process };
+        let mut generation = Self { control: Some(control), warden: Some(warden), process, seals };
         let mut fds = vec![far_control, far_output.into()];
         fds.extend(extras);
         generation.set_up(&setup, fds, ids)?;
@@ -61,6 +64,11 @@ impl Generation {
     /// Where requests go.
     pub(super) fn control(&self) -> std::os::fd::BorrowedFd<'_> {
         self.control.as_ref().expect("taken in drop only").as_fd()
+    }
+
+    /// How its sandboxes are looked at.
+    pub(super) fn seals(&self) -> &SealReader {
+        &self.seals
     }
 
     fn warden(&self) -> std::os::fd::BorrowedFd<'_> {

@@ -58,6 +58,8 @@ pub struct Times {
     pub spawn: Duration,
     /// From there to the end of the work.
     pub run: Duration,
+    /// From the request until the host had the first byte of standard output; `None` when there was none.
+    pub first_output: Option<Duration>,
     /// From the request until everything of the sandbox was gone.
     pub total: Duration,
     /// The parts of `spawn`, in order; they add up to it.

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
+use zeroboot_fork::monotonic_ns;
 
 use super::request::{Input, Output};
 
@@ -29,6 +30,7 @@ pub(super) enum Moved {
 pub(super) struct FromSandbox {
     source: Option<File>,
     target: Target,
+    first: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl FromSandbox {
                 Target::Pass { file: fd.into(), at_once, pending: Vec::new(), done: 0 }
             }
         };
-        Ok(Self { source: Some(source.into()), target })
+        Ok(Self { source: Some(source.into()), target, first: None })
     }
 
     /// What it waits for; `None` when it is at its end.
@@ -59,6 +61,11 @@ impl FromSandbox {
             (_, Some(source)) => Some(PollFd::new(source.as_fd(), PollFlags::POLLIN)),
             (_, None) => None,
         }
+    }
+
+    /// When its first byte came, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.first
     }
 
     /// Whether it waits for the host's side only.
@@ -99,6 +106,7 @@ impl FromSandbox {
             Err(error) if is_transient(&error) => return Ok(Moved::Other),
             Err(error) => return Err(errno(&error)),
         };
+        self.first.get_or_insert_with(monotonic_ns);
         let kept = &piece[..length.min(usize::try_from(limit).unwrap_or(usize::MAX))];
         match &mut self.target {
             Target::Collect(bytes) => bytes.extend_from_slice(kept),

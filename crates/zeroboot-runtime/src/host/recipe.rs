@@ -62,7 +62,7 @@ impl Recipe {
                         .map_err(|source| BuildError::WarmFile { path: path.clone(), source })?;
                     extras.push(file.into());
                 }
-                let mut arguments = vec!["-I".to_owned(), "-c".to_owned(), LOADER.to_owned()];
+                let mut arguments = vec!["-I".to_owned(), "-c".to_owned(), LOADER.to_owned(), self.path()];
                 arguments.extend(imports.iter().cloned());
                 (Program::Path(interpreter.executable().to_owned()), arguments, extras)
             }
@@ -95,22 +95,12 @@ impl Recipe {
     /// The job that the template rehearses, in packets; none: it rehearses the hardening alone.
     pub(super) fn rehearsal(&self) -> Result<Vec<Vec<u8>>, JobError> {
         match &self.kind {
-            Kind::Python { rehearsal, .. } => Job {
-                environment: self.sandbox_environment(),
-                name: b"<rehearsal>".to_vec(),
-                body: rehearsal.clone().into_bytes(),
-                ..Job::default()
+            Kind::Python { rehearsal, .. } => {
+                Job { name: b"<rehearsal>".to_vec(), body: rehearsal.clone().into_bytes(), ..Job::default() }
+                    .packets()
             }
-            .packets(),
             Kind::Function { .. } | Kind::Command { .. } => Ok(Vec::new()),
         }
-    }
-
-    /// What every sandbox has in its environment, before what its request gives.
-    pub(super) fn sandbox_environment(&self) -> Vec<Vec<u8>> {
-        let path = format!("PATH={}", self.path());
-        let own = [path.as_str(), "HOME=/home/sandbox", "TMPDIR=/tmp", "LANG=C.UTF-8"];
-        own.map(|pair| pair.as_bytes().to_vec()).to_vec()
     }
 
     /// `PATH` in template and sandboxes: the interpreter's own directory first, so that `python3` is that one.

@@ -89,12 +89,6 @@ impl Run {
         let mut answers = polled.iter().map(|source| source.any() == Some(true));
         let [report, channel, stdin, stdout, stderr] = present.map(|is| is && answers.next() == Some(true));
 
-        if channel {
-            self.step_channel()?;
-        }
-        if report {
-            self.live.read_report()?;
-        }
         if stdin {
             self.stdin.step().map_err(|source| RunError::Pass { stream: "standard input", source })?;
         }
@@ -105,6 +99,13 @@ impl Run {
         if stderr {
             let moved = self.stderr.step(self.left);
             self.came(moved.map_err(|source| RunError::Pass { stream: "standard error", source })?);
+        }
+        // After the streams: at the last word of the channel the sandbox is measured, which takes its time.
+        if channel {
+            self.step_channel()?;
+        }
+        if report {
+            self.live.read_report()?;
         }
         Ok(())
     }
@@ -145,7 +146,7 @@ impl Run {
         };
         let usage = self.live.exit.map(|exit| exit.usage);
         let account = Account {
-            times: self.live.times(),
+            times: self.live.times(self.stdout.first()),
             faults: usage.map(|usage| Faults { minor: usage.minor_faults, major: usage.major_faults }),
             cpu: usage.map(|usage| Cpu { user: usage.user, system: usage.system }),
             memory: self.live.memory,

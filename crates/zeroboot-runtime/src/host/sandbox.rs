@@ -31,15 +31,13 @@ pub struct Sandbox {
     pub(super) stdin: Option<OwnedFd>,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
-    /// What its job finds in the environment before its own.
-    pub(super) environment: Vec<Vec<u8>>,
 }
 
 /// What is known of a sandbox's process, and the ways to it.
 #[derive(Debug)]
 pub(super) struct Live {
     /// Kept alive for as long as the sandbox is.
-    _generation: Arc<Generation>,
+    generation: Arc<Generation>,
     channel: OwnedFd,
     /// Whether the sandbox has closed its end of the channel.
     pub(super) channel_closed: bool,
@@ -110,7 +108,7 @@ impl Sandbox {
         do_not_block(&channel).map_err(resource("a channel that does not block"))?;
 
         let mut live = Live {
-            _generation: Arc::clone(generation),
+            generation: Arc::clone(generation),
             channel,
             channel_closed: false,
             report: Some(report),
@@ -129,7 +127,7 @@ impl Sandbox {
         live.flush()?;
         let far = [&far_in, &far_out, &far_err, &far_channel, &far_report].map(AsFd::as_fd);
         match fd::send(generation.control(), &SPAWN_REQUEST, &far) {
-            Ok(()) => Ok(Some(Self { live, stdin, stdout, stderr, environment: Vec::new() })),
+            Ok(()) => Ok(Some(Self { live, stdin, stdout, stderr })),
             Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(None),
             Err(errno) => Err(SpawnError::Talk(errno)),
         }
@@ -180,9 +178,7 @@ impl Sandbox {
     /// # Errors
     /// [`RunError`].
     pub fn run(mut self, mut request: Request) -> Result<Outcome, RunError> {
-        let mut job = std::mem::take(&mut request.job);
-        job.environment.splice(0..0, std::mem::take(&mut self.environment));
-        self.live.queue = job.packets().map_err(SpawnError::from)?.into();
+        self.live.queue = std::mem::take(&mut request.job).packets().map_err(SpawnError::from)?.into();
         self.live.go_due = true;
         self.live.flush()?;
         run::drive(self, request)
@@ -298,7 +294,7 @@ impl Live {
         for (step, time) in steps(self.asked, &spawned.stamps, stamps) {
             debug_span!("spawn_step", step, us = time.as_micros()).in_scope(|| {});
         }
-        let seal = match debug_span!("read_seal").in_scope(|| Seal::read(spawned.pid)) {
+        let seal = match debug_span!("read_seal").in_scope(|| self.generation.seals().read(spawned.pid)) {
             Ok(seal) => seal,
             // It has ended; the report says how.
             Err(SealError::Gone(_)) => return Ok(()),
@@ -340,17 +336,19 @@ impl Live {
         self.seal.take()
     }
 
-    pub(super) fn times(&self) -> Times {
+    /// Until now; `first_output` is when that came, as [`monotonic_ns`] has it.
+    pub(super) fn times(&self, first_output: Option<u64>) -> Times {
         let since = |end: u64, start: u64| Duration::from_nanos(end.saturating_sub(start));
         let total = since(monotonic_ns(), self.asked);
+        let first_output = first_output.map(|at| since(at, self.asked));
         let (Some(spawned), Some(stamps)) = (&self.spawned, &self.ready) else {
-            return Times { total, ..Times::default() };
+            return Times { first_output, total, ..Times::default() };
         };
         let steps = steps(self.asked, &spawned.stamps, stamps);
         let spawn = steps.iter().map(|(_, time)| *time).sum();
         let end = self.work_done.unwrap_or_else(monotonic_ns);
         let run = since(end, self.asked).saturating_sub(spawn);
-        Times { spawn, run, total, steps }
+        Times { spawn, run, first_output, total, steps }
     }
 }
 

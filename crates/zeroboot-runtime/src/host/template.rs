@@ -16,7 +16,6 @@ use super::recipe::{Kind, Recipe};
 use super::request::Request;
 use super::run;
 use super::sandbox::{Sandbox, WantsInput};
-use crate::protocol::Job;
 
 /// How long a sandbox may take until it is ready.
 const SPAWN_PATIENCE: Duration = Duration::from_secs(30);
@@ -82,8 +81,7 @@ impl Template {
     /// [`RunError`].
     pub fn execute(&self, mut request: Request) -> Result<Outcome, RunError> {
         let _span = debug_span!("execute").entered();
-        let job = self.with_environment(std::mem::take(&mut request.job));
-        let packets = job.packets().map_err(SpawnError::from)?;
+        let packets = std::mem::take(&mut request.job).packets().map_err(SpawnError::from)?;
         let sandbox = self.ask(WantsInput::from(&request.stdin), &packets)?;
         run::drive(sandbox, request)
     }
@@ -96,7 +94,6 @@ impl Template {
         let _span = debug_span!("spawn").entered();
         let mut sandbox = self.ask(WantsInput::Yes, &[])?;
         sandbox.await_ready(SPAWN_PATIENCE)?;
-        sandbox.environment = self.shared.recipe.sandbox_environment();
         Ok(sandbox)
     }
 
@@ -116,11 +113,6 @@ impl Template {
             return Err(RunError::NoAnswer(format!("{}; {said}", outcome.status)));
         }
         serde_json::from_slice(&outcome.answer).map_err(RunError::Answer)
-    }
-
-    fn with_environment(&self, mut job: Job) -> Job {
-        job.environment.splice(0..0, self.shared.recipe.sandbox_environment());
-        job
     }
 
     fn ask(&self, input: WantsInput, packets: &[Vec<u8>]) -> Result<Sandbox, SpawnError> {

@@ -52,7 +52,13 @@ struct Warden<'a> {
     /// Sandboxes that ended before the template's word about them was read.
     early: HashMap<u32, Exit>,
     template: u32,
+    /// How many shells wait to be joined, and how many should.
+    parked: usize,
+    wanted: usize,
 }
+
+/// How long nothing must have happened until a shell is parked for later, in milliseconds.
+const QUIET: u8 = 2;
 
 /// The end of children arrives by a descriptor from now on.
 pub(super) fn block_signals() -> Result<SignalFd, WardenError> {
@@ -83,6 +89,8 @@ pub(super) fn serve(wires: &Wires<'_>, setup: &Setup, template: u32) -> Result<(
         roles: HashMap::new(),
         early: HashMap::new(),
         template,
+        parked: 0,
+        wanted: setup.shells,
     };
     for _ in 0..setup.shells {
         warden.park()?;
@@ -94,8 +102,14 @@ impl Warden<'_> {
     fn run(&mut self) -> Result<(), WardenError> {
         loop {
             let mut happened = [EpollEvent::empty(); 16];
-            let count = match self.events.wait(&mut happened, EpollTimeout::NONE) {
+            let patience =
+                if self.parked < self.wanted { EpollTimeout::from(QUIET) } else { EpollTimeout::NONE };
+            let count = match self.events.wait(&mut happened, patience) {
                 Err(Errno::EINTR) => continue,
+                Ok(0) => {
+                    self.park()?;
+                    continue;
+                }
                 result => result.map_err(failed("waiting"))?,
             };
             for event in &happened[..count] {
@@ -121,6 +135,7 @@ impl Warden<'_> {
         self.roles.insert(parked.pid, Role::Init(parked.number));
         let shell = Shell { pidfd: parked.pidfd, report: None };
         self.shells.insert(parked.number, shell);
+        self.parked += 1;
         Ok(())
     }
 
@@ -147,7 +162,10 @@ impl Warden<'_> {
                     return Err(failed("understanding the template")(Errno::EBADMSG));
                 }
             }
-            self.park()?;
+            self.parked -= 1;
+            if self.parked * 2 < self.wanted {
+                self.park()?;
+            }
         }
     }
 
@@ -200,7 +218,12 @@ impl Warden<'_> {
             match self.roles.remove(&pid) {
                 Some(Role::Sandbox(number)) => self.ended(number, exit),
                 // With it the report closes, after everything in the shell has gone.
-                Some(Role::Init(number)) => drop(self.shells.remove(&number)),
+                Some(Role::Init(number)) => {
+                    self.shells.remove(&number);
+                    if self.parked < self.wanted {
+                        self.park()?;
+                    }
+                }
                 None => {
                     self.early.insert(pid, exit);
                 }
