@@ -5,7 +5,6 @@
 use criterion::Criterion;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    zeroboot_benches::init()?;
     let mut criterion = Criterion::default().configure_from_args();
     let mut floor = zeroboot_benches::Floor::start()?;
     criterion.bench_function("floor", |bencher| {

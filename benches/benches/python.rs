@@ -5,7 +5,7 @@
 use criterion::Criterion;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    zeroboot_benches::init()?;
+    zeroboot::init();
     let mut criterion = Criterion::default().configure_from_args();
     let template = zeroboot::Template::python().build()?;
     criterion.bench_function("spawn_python", |bencher| {

@@ -1,8 +1,8 @@
 //! What the benchmarks share: the floor, and the function that a Rust template is measured with.
 //!
 //! The floor is a bare `clone3` in a small process with one thread, to the child's first instruction. The measuring
-//! program has a template and may have threads, so the floor is measured by a second, small process: the program starts
-//! itself again. Never here: statistics, and anything that decides what a figure means.
+//! program is neither small nor single-threaded, so a program of its own measures it: the example `floor` of
+//! `zeroboot-fork`. Never here: statistics, and anything that decides what a figure means.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use zeroboot_fork::{ForkOptions, ForkPlan, Forked, leave, monotonic_ns};
+use zeroboot_fork::monotonic_ns;
 
 zeroboot::function! {
     name: "now",
@@ -18,23 +18,7 @@ zeroboot::function! {
     answer: |(): &(), (): ()| -> u64 { monotonic_ns() },
 }
 
-/// What the second process finds in its environment.
-const ROLE: &str = "ZEROBOOT_BENCH_FLOOR";
-
-/// First line of `main` in every benchmark: in a template or in the second process it does not return.
-///
-/// # Errors
-/// What went wrong in the second process.
-pub fn init() -> io::Result<()> {
-    zeroboot::init();
-    if std::env::var_os(ROLE).is_some() {
-        serve()?;
-        std::process::exit(0);
-    }
-    Ok(())
-}
-
-/// The second process.
+/// The process that measures the floor.
 #[derive(Debug)]
 pub struct Floor {
     process: Child,
@@ -46,10 +30,10 @@ impl Floor {
     /// Starts it.
     ///
     /// # Errors
-    /// When this program cannot be started again.
+    /// When the program, which the build has made, cannot be started.
     pub fn start() -> io::Result<Self> {
-        let mut process = Command::new("/proc/self/exe")
-            .env(ROLE, "1")
+        let mut process = Command::new(env!("ZEROBOOT_FLOOR"))
+            .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -62,7 +46,7 @@ impl Floor {
     /// One fork: from the call to the child's first instruction.
     ///
     /// # Errors
-    /// When the second process has ended.
+    /// When the process has ended.
     pub fn measure(&mut self) -> io::Result<Duration> {
         self.asks.write_all(b"?")?;
         let mut answer = [0; 8];
@@ -77,30 +61,4 @@ impl Drop for Floor {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn serve() -> io::Result<()> {
-    let (mut near, mut far) = io::pipe()?;
-    let plan = ForkPlan::prepare(ForkOptions::default()).map_err(io::Error::other)?;
-    let (mut asks, mut answers) = (io::stdin(), io::stdout());
-    let mut ask = [0; 1];
-    while asks.read(&mut ask)? == 1 {
-        let before = monotonic_ns();
-        match plan.fork().map_err(io::Error::other)? {
-            Forked::Child(_) => {
-                let now = monotonic_ns();
-                let told = far.write_all(&now.to_ne_bytes());
-                leave(u8::from(told.is_err()));
-            }
-            Forked::Parent(mut child) => {
-                let mut word = [0; 8];
-                near.read_exact(&mut word)?;
-                child.wait().map_err(io::Error::from)?;
-                let took = u64::from_ne_bytes(word).saturating_sub(before);
-                answers.write_all(&took.to_ne_bytes())?;
-                answers.flush()?;
-            }
-        }
-    }
-    Ok(())
 }

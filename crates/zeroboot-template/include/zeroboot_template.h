@@ -15,9 +15,10 @@
  *
  * One job is one or more packets: a byte that is 1 when another packet follows and 0 in the last one, then a piece of
  *
- *     job     = strings(arguments) strings(environment, "K=V") string(name) string(body)
- *     strings = count:u32 string*
- *     string  = length:u32 byte*              numbers in the machine's byte order
+ *     job = name NUL count-of-arguments NUL count-of-variables NUL (argument NUL)* (K=V NUL)* body
+ *
+ * The counts are decimal digits. The variables are those that the request adds; the rest of the environment is the
+ * template's own.
  */
 #ifndef ZEROBOOT_TEMPLATE_H
 #define ZEROBOOT_TEMPLATE_H
@@ -37,7 +38,7 @@ int zeroboot_fail(const char *text);
 /*
  * Audits the process, seals it, and serves. Returns 0 once per sandbox, in the sandbox: a hardened copy of this process,
  * with no descriptor but 0, 1, 2 and the channel. Returns -1 in the template when it cannot serve (the host knows why)
- * or when the host has gone. The process must have one thread.
+ * or when the host has gone. The process must have one thread. ZEROBOOT_FDS is taken out of the environment.
  *
  * before: called once, before the first fork. in_child: called in each sandbox. Both may be NULL.
  */
@@ -46,7 +47,10 @@ int zeroboot_serve(void (*before)(void), void (*in_child)(void));
 /* Sends a piece of the answer; the pieces are joined on the host's side. 0, or -1. */
 int zeroboot_answer(const void *bytes, size_t length);
 
-/* Ends the sandbox, after the host has measured it: no exit handlers, no flush. */
+/*
+ * Ends the sandbox, after the host has measured it: no exit handlers, no flush. In a fork of the sandbox, or where
+ * something else has taken the channel's place, it only ends the process.
+ */
 void zeroboot_finish(int code) __attribute__((noreturn));
 
 #ifdef __cplusplus

@@ -17,6 +17,7 @@ import types
 HERE = "<zeroboot>"
 HOME = "/home/sandbox"
 CHANNEL = 3
+ENCODING = sys.getfilesystemencoding()
 
 
 def warm_up(modules, warm_fd):
@@ -52,16 +53,20 @@ def serve():
         os._exit(1)
 
     sys.path.insert(0, HOME)
-    own = os.environ["ZEROBOOT_FDS"]
+    fds = os.environ["ZEROBOOT_FDS"]
     os.environ.clear()
-    os.environ.update(ZEROBOOT_FDS=own, PATH=sys.argv[1], HOME=HOME, TMPDIR="/tmp", LANG="C.UTF-8")
+    os.environ.update(PATH=sys.argv[1], HOME=HOME, TMPDIR="/tmp", LANG="C.UTF-8")
+    # For the library alone, which takes it away.
+    os.putenv("ZEROBOOT_FDS", fds)
     del sys.argv[1:]
     hooks = [ctypes.pythonapi.PyOS_BeforeFork, ctypes.pythonapi.PyOS_AfterFork_Child]
     hooks = [ctypes.cast(hook, ctypes.c_void_p) for hook in hooks]
     gc.collect()
     gc.freeze()
+    finish = library.zeroboot_finish
     if library.zeroboot_serve(*hooks) != 0:
         os._exit(1)
+    return finish
 
 
 def reseed():
@@ -76,29 +81,16 @@ def reseed():
 
 
 def receive_job():
-    """The arguments, the environment, the name and the body; their layout is in the host's protocol."""
+    """The name, the arguments, the environment and the body; their layout is in the host's protocol."""
     packet = os.read(CHANNEL, 65536)
-    pieces = [packet[1:]]
+    job = packet[1:]
     while packet[0]:
         packet = os.read(CHANNEL, 65536)
-        pieces.append(packet[1:])
-    job = b"".join(pieces)
-    place = 0
-
-    def number():
-        nonlocal place
-        place += 4
-        return int.from_bytes(job[place - 4 : place], sys.byteorder)
-
-    def string():
-        nonlocal place
-        length = number()
-        place += length
-        return job[place - length : place]
-
-    arguments = [string() for _ in range(number())]
-    environment = [string() for _ in range(number())]
-    return arguments, environment, string(), string()
+        job += packet[1:]
+    name, arguments, environment, rest = job.split(b"\0", 3)
+    arguments = int(arguments)
+    *strings, body = rest.split(b"\0", arguments + int(environment))
+    return name, strings[:arguments], strings[arguments:], body
 
 
 def await_go():
@@ -175,36 +167,16 @@ def wind_up(status):
     return status
 
 
-def identity():
-    try:
-        found = os.fstat(CHANNEL)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def sandbox():
+def sandbox(finish):
     reseed()
-    arguments, environment, name, body = receive_job()
-    name = os.fsdecode(name)
-    del os.environ["ZEROBOOT_FDS"]
+    name, arguments, environment, body = receive_job()
+    name = name.decode(ENCODING, "surrogateescape")
     for variable in environment:
         key, _, value = variable.partition(b"=")
         os.environb[key] = value
     sys.argv[:] = [name, *map(os.fsdecode, arguments)]
-    pid, channel = os.getpid(), identity()
     await_go()
-    status = wind_up(run(body, name))
-    # A fork of the script ends here as well, and a script may have put its own file in the channel's place.
-    if os.getpid() == pid and identity() == channel:
-        try:
-            os.write(CHANNEL, b"D")
-            while os.read(CHANNEL, 1) not in (b"a", b""):
-                pass
-        except OSError:
-            pass
-    os._exit(status)
+    finish(wind_up(run(body, name)))
 
 
-serve()
-sandbox()
+sandbox(serve())

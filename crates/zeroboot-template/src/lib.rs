@@ -38,14 +38,16 @@ pub unsafe extern "C" fn zeroboot_fail(text: *const c_char) -> c_int {
 /// Serves; returns 0 once per sandbox, in the sandbox. -1: this process cannot serve, and the host knows why.
 ///
 /// # Safety
-/// Each hook is null or a function without arguments; `before` is called once before the first fork, `in_child` in
-/// each sandbox after it was hardened.
+/// The process has one thread. Each hook is null or a function without arguments; `before` is called once before the
+/// first fork, `in_child` in each sandbox after it was hardened.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zeroboot_serve(
     before: Option<unsafe extern "C" fn()>,
     in_child: Option<unsafe extern "C" fn()>,
 ) -> c_int {
     let Some(template) = with_template(Option::take) else { return -1 };
+    // SAFETY: the caller's promise: there is no other thread that could look at the environment.
+    unsafe { std::env::remove_var(zeroboot_runtime::FDS_VARIABLE) };
     if let Some(before) = before {
         // SAFETY: the caller's promise.
         unsafe { before() };

@@ -1,5 +1,6 @@
 //! The figures, and one round of all of them.
 
+use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,8 @@ pub(crate) struct Bench {
     pub(crate) spawn: Samples,
     pub(crate) spawn_python: Samples,
     pub(crate) cold_python: Samples,
+    pub(crate) spawn_python_total: Samples,
+    pub(crate) cold_python_total: Samples,
 }
 
 impl Bench {
@@ -62,10 +65,15 @@ impl Bench {
             small: Floor::start().context("cannot start the process that measures the floor")?,
             function: Template::function("now").build()?,
             python: Template::python().build()?,
-            floor: Samples::new("floor", "bare clone3, small process, to first instruction"),
+            floor: Samples::new("floor", "bare clone3 in a small process, to first instruction"),
             spawn: Samples::new("spawn", "Rust template, strict: request to first user instruction"),
-            spawn_python: Samples::new("spawn_python", "Python template, strict: request to everything done"),
-            cold_python: Samples::new("cold_python", "the same interpreter, -I -S -c, to its end"),
+            spawn_python: Samples::new("spawn_python", "Python template, strict: request to the result"),
+            cold_python: Samples::new("cold_python", "the same interpreter, -I -S -c: start to the result"),
+            spawn_python_total: Samples::new(
+                "spawn_python_total",
+                "... until all of it is gone, and measured",
+            ),
+            cold_python_total: Samples::new("cold_python_total", "... until it is reaped"),
         })
     }
 
@@ -76,13 +84,27 @@ impl Bench {
         })
     }
 
-    pub(crate) fn all(&self) -> [&Samples; 4] {
-        [&self.floor, &self.spawn, &self.spawn_python, &self.cold_python]
+    pub(crate) fn all(&self) -> [&Samples; 6] {
+        [
+            &self.floor,
+            &self.spawn,
+            &self.spawn_python,
+            &self.cold_python,
+            &self.spawn_python_total,
+            &self.cold_python_total,
+        ]
     }
 
     /// Drops the samples so far.
     pub(crate) fn forget(&mut self) {
-        for samples in [&mut self.floor, &mut self.spawn, &mut self.spawn_python, &mut self.cold_python] {
+        for samples in [
+            &mut self.floor,
+            &mut self.spawn,
+            &mut self.spawn_python,
+            &mut self.cold_python,
+            &mut self.spawn_python_total,
+            &mut self.cold_python_total,
+        ] {
             samples.times.clear();
         }
     }
@@ -97,16 +119,24 @@ impl Bench {
 
         let before = Instant::now();
         let outcome = self.python.run(JOB)?;
-        self.spawn_python.times.push(before.elapsed());
+        self.spawn_python_total.times.push(before.elapsed());
         ensure!(outcome.stdout == RESULT, "the sandbox gave {:?}", outcome.stdout_lossy());
+        // The result is two bytes: they came at once.
+        let first = outcome.account.times.first_output.context("the time of the first output")?;
+        self.spawn_python.times.push(first);
 
         let interpreter = self.python.interpreter().context("a Python template")?;
         let mut cold = Command::new(interpreter.executable());
-        cold.args(["-I", "-S", "-c", JOB]).env_clear().stdin(Stdio::null());
+        cold.args(["-I", "-S", "-c", JOB]).env_clear().stdin(Stdio::null()).stdout(Stdio::piped());
         let before = Instant::now();
-        let output = cold.output().context("the cold interpreter")?;
+        let mut cold = cold.spawn().context("the cold interpreter")?;
+        let mut result = [0; RESULT.len()];
+        let mut stdout = cold.stdout.take().context("the cold interpreter's output")?;
+        stdout.read_exact(&mut result).context("the cold interpreter's result")?;
         self.cold_python.times.push(before.elapsed());
-        ensure!(output.stdout == RESULT, "the cold interpreter gave {:?}", output.stdout);
+        cold.wait().context("the cold interpreter's end")?;
+        self.cold_python_total.times.push(before.elapsed());
+        ensure!(result == RESULT, "the cold interpreter gave {result:?}");
         Ok(())
     }
 }

@@ -38,7 +38,7 @@ const QUICK_ROUNDS: u64 = 400;
 const SETTLING: u64 = 20;
 
 fn main() -> anyhow::Result<ExitCode> {
-    zeroboot_benches::init()?;
+    zeroboot::init();
     let flags = flags::Compare::from_env_or_exit();
     let rounds = if flags.quick { QUICK_ROUNDS } else { ROUNDS };
 

@@ -13,9 +13,16 @@ const DRIFT: f64 = 0.25;
 /// Which share of the CPU time another guest of the machine may take.
 const STOLEN: f64 = 0.02;
 
+/// Which share of the CPU time others may take while this program waits.
+const FOREIGN: f64 = 0.05;
+
+/// How long it waits to see them, before and after the run.
+const WAIT: Duration = Duration::from_millis(500);
+
 /// CPU time since the start, in ticks.
 #[derive(Debug, Clone, Copy)]
 struct Ticks {
+    idle: f64,
     stolen: f64,
     all: f64,
 }
@@ -23,12 +30,14 @@ struct Ticks {
 /// Watches a run.
 #[derive(Debug)]
 pub(crate) struct Watch {
+    foreign: f64,
     before: Ticks,
 }
 
 impl Watch {
+    /// Waits for a moment, to see what else runs.
     pub(crate) fn start() -> anyhow::Result<Self> {
-        Ok(Self { before: ticks()? })
+        Ok(Self { foreign: foreign()?, before: ticks()? })
     }
 
     /// What disturbed the run; nothing, if it was quiet.
@@ -47,8 +56,20 @@ impl Watch {
         if stolen > STOLEN {
             found.push(format!("{:.1} % of the CPU time was stolen", stolen * 100.0));
         }
+        let foreign = self.foreign.max(foreign()?);
+        if foreign > FOREIGN {
+            found.push(format!("other programs took {:.0} % of the CPU time", foreign * 100.0));
+        }
         Ok(found)
     }
+}
+
+/// The share of the CPU time that is taken while this program sleeps.
+fn foreign() -> anyhow::Result<f64> {
+    let before = ticks()?;
+    std::thread::sleep(WAIT);
+    let after = ticks()?;
+    Ok(1.0 - (after.idle - before.idle) / (after.all - before.all).max(1.0))
 }
 
 /// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal. See `proc_stat(5)`.
@@ -57,5 +78,6 @@ fn ticks() -> anyhow::Result<Ticks> {
     let line = text.lines().next().unwrap_or_default();
     let fields: Vec<f64> =
         line.split_whitespace().skip(1).take(8).map(str::parse).collect::<Result<_, _>>()?;
-    Ok(Ticks { stolen: fields.get(7).copied().unwrap_or_default(), all: fields.iter().sum() })
+    let idle = fields.iter().skip(3).take(2).sum();
+    Ok(Ticks { idle, stolen: fields.get(7).copied().unwrap_or_default(), all: fields.iter().sum() })
 }

@@ -1,11 +1,11 @@
-//! What a sandbox is to do: counted byte strings, so that any language can read it with a dozen lines.
+//! What a sandbox is to do: strings that end with a NUL byte, so that any language can read it with a few lines.
 //!
 //! ```text
-//! job      = strings(arguments) strings(environment, "K=V") string(name) string(body)
-//! strings  = count:u32 string*
-//! string   = length:u32 byte*
-//! packet   = more:u8 piece-of-job        more: 1 when another packet follows, 0 in the last one
+//! job    = name NUL count-of-arguments NUL count-of-variables NUL (argument NUL)* (K=V NUL)* body
+//! packet = more:u8 piece-of-job        more: 1 when another packet follows, 0 in the last one
 //! ```
+//!
+//! The counts are decimal digits; the body goes on to the end and may hold any byte.
 
 use super::CHANNEL_FRAME;
 
@@ -25,10 +25,10 @@ pub struct Job {
 /// A job that cannot be read or sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JobError {
-    /// A part is longer than 4 GiB.
-    #[error("a part of the job is longer than 4 GiB")]
-    TooLong,
-    /// The bytes end early, or go on after the end.
+    /// The name, an argument or a variable holds a NUL byte, which ends a string in every process.
+    #[error("a NUL byte in the {0}")]
+    Nul(&'static str),
+    /// The bytes are not a job.
     #[error("the job is not well formed")]
     Malformed,
 }
@@ -37,17 +37,23 @@ impl Job {
     /// The packets to send.
     ///
     /// # Errors
-    /// [`JobError::TooLong`].
+    /// [`JobError::Nul`].
     pub fn packets(&self) -> Result<Vec<Vec<u8>>, JobError> {
+        let counts = [&self.arguments, &self.environment].map(|list| list.len().to_string().into_bytes());
+        let name = std::iter::once(&self.name).map(|name| ("name", name));
+        let arguments = self.arguments.iter().map(|argument| ("arguments", argument));
+        let environment = self.environment.iter().map(|variable| ("environment", variable));
+        let counts = counts.iter().map(|count| ("counts", count));
+
         let mut bytes = Vec::with_capacity(self.body.len() + 256);
-        for list in [&self.arguments, &self.environment] {
-            put_length(&mut bytes, list.len())?;
-            for string in list {
-                put_string(&mut bytes, string)?;
+        for (what, string) in name.chain(counts).chain(arguments).chain(environment) {
+            if string.contains(&0) {
+                return Err(JobError::Nul(what));
             }
+            bytes.extend_from_slice(string);
+            bytes.push(0);
         }
-        put_string(&mut bytes, &self.name)?;
-        put_string(&mut bytes, &self.body)?;
+        bytes.extend_from_slice(&self.body);
         let pieces = bytes.chunks(CHANNEL_FRAME - 1);
         let last = pieces.len().saturating_sub(1);
         let packet = |(index, piece): (usize, &[u8])| {
@@ -57,18 +63,6 @@ impl Job {
         };
         Ok(pieces.enumerate().map(packet).collect())
     }
-}
-
-fn put_length(bytes: &mut Vec<u8>, length: usize) -> Result<(), JobError> {
-    let length = u32::try_from(length).map_err(|_| JobError::TooLong)?;
-    bytes.extend_from_slice(&length.to_ne_bytes());
-    Ok(())
-}
-
-fn put_string(bytes: &mut Vec<u8>, string: &[u8]) -> Result<(), JobError> {
-    put_length(bytes, string.len())?;
-    bytes.extend_from_slice(string);
-    Ok(())
 }
 
 /// Puts a job together again, packet by packet.
@@ -89,34 +83,25 @@ impl JobReader {
             return Ok(None);
         }
         let mut rest = self.bytes.as_slice();
-        let arguments = strings(&mut rest)?;
-        let environment = strings(&mut rest)?;
         let name = string(&mut rest)?;
-        let body = string(&mut rest)?;
-        if rest.is_empty() {
-            Ok(Some(Job { arguments, environment, name, body }))
-        } else {
-            Err(JobError::Malformed)
-        }
+        let (arguments, environment) = (count(&mut rest)?, count(&mut rest)?);
+        let mut strings = |count| (0..count).map(|_| string(&mut rest)).collect::<Result<_, _>>();
+        let (arguments, environment) = (strings(arguments)?, strings(environment)?);
+        Ok(Some(Job { arguments, environment, name, body: rest.to_vec() }))
     }
 }
 
-fn length(rest: &mut &[u8]) -> Result<usize, JobError> {
-    let (head, tail) = rest.split_first_chunk().ok_or(JobError::Malformed)?;
-    *rest = tail;
-    usize::try_from(u32::from_ne_bytes(*head)).map_err(|_| JobError::Malformed)
-}
-
+/// Up to the next NUL byte.
 fn string(rest: &mut &[u8]) -> Result<Vec<u8>, JobError> {
-    let length = length(rest)?;
-    let (head, tail) = rest.split_at_checked(length).ok_or(JobError::Malformed)?;
-    *rest = tail;
+    let end = rest.iter().position(|byte| *byte == 0).ok_or(JobError::Malformed)?;
+    let (head, tail) = rest.split_at(end);
+    *rest = &tail[1..];
     Ok(head.to_vec())
 }
 
-fn strings(rest: &mut &[u8]) -> Result<Vec<Vec<u8>>, JobError> {
-    let count = length(rest)?;
-    (0..count).map(|_| string(rest)).collect()
+fn count(rest: &mut &[u8]) -> Result<usize, JobError> {
+    let digits = string(rest)?;
+    str::from_utf8(&digits).ok().and_then(|digits| digits.parse().ok()).ok_or(JobError::Malformed)
 }
 
 #[cfg(test)]
@@ -144,8 +129,17 @@ mod tests {
 
     #[test]
     fn a_job_that_ends_early_is_refused() {
-        let packets = Job { body: b"x".to_vec(), ..Job::default() }.packets().expect("encodes");
+        let packets = Job { arguments: vec![b"x".to_vec()], ..Job::default() }.packets().expect("encodes");
         let cut = &packets[0][..packets[0].len() - 1];
         assert_eq!(JobReader::default().take(cut), Err(JobError::Malformed));
+    }
+
+    #[test]
+    fn a_nul_byte_is_for_the_body_alone() {
+        let body = Job { body: b"a\0b".to_vec(), ..Job::default() };
+        let packets = body.packets().expect("encodes");
+        assert_eq!(JobReader::default().take(&packets[0]), Ok(Some(body)));
+        let argument = Job { arguments: vec![b"a\0b".to_vec()], ..Job::default() };
+        assert_eq!(argument.packets(), Err(JobError::Nul("arguments")));
     }
 }

@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
+use nix::libc;
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::leave;
 use zeroboot_isolation::child::Hardened;
@@ -13,7 +14,12 @@ use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Job, JobError, JobR
 #[derive(Debug)]
 pub struct Sandbox {
     channel: BorrowedFd<'static>,
+    pid: u32,
+    identity: Result<Identity, Errno>,
 }
+
+/// A device and an inode: which file it is.
+type Identity = (libc::dev_t, libc::ino_t);
 
 /// Why there is no job.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +37,8 @@ pub enum ReceiveJobError {
 
 impl Sandbox {
     pub(super) fn new(hardened: Hardened) -> Self {
-        Self { channel: hardened.channel() }
+        let channel = hardened.channel();
+        Self { channel, pid: std::process::id(), identity: identity(channel) }
     }
 
     /// Waits for the job.
@@ -60,13 +67,15 @@ impl Sandbox {
         ChannelFrame::answer(bytes).try_for_each(|packet| fd::send(self.channel, &packet, &[]))
     }
 
-    /// Says that the work is over, waits until the host has taken its measurements, and leaves.
+    /// Says that the work is over, waits until the host has taken its measurements, and leaves. A fork of the sandbox
+    /// just leaves, and so does a sandbox whose user code has put another file in the channel's place.
     ///
     /// # After fork
     /// `_exit`: no destructor, no exit handler, no flush.
     pub fn finish(&self, code: u8) -> ! {
+        let is_itself = std::process::id() == self.pid && identity(self.channel) == self.identity;
         // A host that has gone ends this process anyway.
-        if fd::send(self.channel, &ChannelFrame::done(), &[]).is_ok() {
+        if is_itself && fd::send(self.channel, &ChannelFrame::done(), &[]).is_ok() {
             let mut word = [0; 1];
             while let Ok(1..) = fd::receive_bytes(self.channel, &mut word, Waiting::Block) {
                 if word == HostWord::MEASURED {
@@ -76,4 +85,8 @@ impl Sandbox {
         }
         leave(code)
     }
+}
+
+fn identity(channel: BorrowedFd<'_>) -> Result<Identity, Errno> {
+    nix::sys::stat::fstat(channel).map(|found| (found.st_dev, found.st_ino))
 }
