@@ -39,7 +39,7 @@ def own_frames_cut(error):
     return error.with_traceback(trace)
 
 
-def serve():
+def load_and_warm_up():
     fds = [int(number) for number in os.environ["ZEROBOOT_FDS"].split(",")]
     library = ctypes.PyDLL("/proc/self/fd/%d" % fds[2])
     try:
@@ -51,33 +51,35 @@ def serve():
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         library.zeroboot_fail(text.encode("utf-8", "replace").replace(b"\0", b"?"))
         os._exit(1)
+    return library
 
-    sys.path.insert(0, HOME)
+
+def serve(library):
+    """Returns in sandboxes only."""
     fds = os.environ["ZEROBOOT_FDS"]
     os.environ.clear()
     os.environ.update(PATH=sys.argv[1], HOME=HOME, TMPDIR="/tmp", LANG="C.UTF-8")
     # For the library alone, which takes it away.
     os.putenv("ZEROBOOT_FDS", fds)
+    sys.path.insert(0, HOME)
     del sys.argv[1:]
     hooks = [ctypes.pythonapi.PyOS_BeforeFork, ctypes.pythonapi.PyOS_AfterFork_Child]
     hooks = [ctypes.cast(hook, ctypes.c_void_p) for hook in hooks]
     gc.collect()
     gc.freeze()
-    finish = library.zeroboot_finish
     if library.zeroboot_serve(*hooks) != 0:
         os._exit(1)
-    return finish
 
 
-def reseed():
-    """What the interpreter's own hooks leave equal in every sandbox."""
+def reseeders():
+    """What the interpreter's own hooks leave equal in every sandbox, of the modules that are loaded."""
     loaded = sys.modules
     if "numpy.random" in loaded:
-        loaded["numpy.random"].seed()
+        yield loaded["numpy.random"].seed
     if "ssl" in loaded:
-        loaded["ssl"].RAND_add(os.urandom(32), 32.0)
+        yield lambda: loaded["ssl"].RAND_add(os.urandom(32), 32.0)
     if "tempfile" in loaded:
-        loaded["tempfile"]._name_sequence = None
+        yield lambda: setattr(loaded["tempfile"], "_name_sequence", None)
 
 
 def receive_job():
@@ -118,12 +120,9 @@ def report(error):
         sys.excepthook(kind, error, trace)
 
 
-def run(body, name):
+def run(main, body, name):
     """Runs the script as `__main__` and gives its exit status."""
-    main = types.ModuleType("__main__")
     main.__file__ = name
-    main.__builtins__ = builtins
-    sys.modules["__main__"] = main
     linecache.cache[name] = (lambda: body.decode("utf-8", "replace"),)
     try:
         exec(compile(body, name, "exec", dont_inherit=True), main.__dict__)
@@ -167,8 +166,18 @@ def wind_up(status):
     return status
 
 
-def sandbox(finish):
-    reseed()
+def sandbox():
+    """Warms up, serves, and goes on once per sandbox: what can be made ready is, before the fork."""
+    library = load_and_warm_up()
+    finish = library.zeroboot_finish
+    main = types.ModuleType("__main__")
+    main.__builtins__ = builtins
+    sys.modules["__main__"] = main
+    reseed = list(reseeders())
+    serve(library)
+
+    for action in reseed:
+        action()
     name, arguments, environment, body = receive_job()
     name = name.decode(ENCODING, "surrogateescape")
     for variable in environment:
@@ -176,7 +185,7 @@ def sandbox(finish):
         os.environb[key] = value
     sys.argv[:] = [name, *map(os.fsdecode, arguments)]
     await_go()
-    finish(wind_up(run(body, name)))
+    finish(wind_up(run(main, body, name)))
 
 
-sandbox(serve())
+sandbox()
