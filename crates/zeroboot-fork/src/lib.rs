@@ -17,7 +17,7 @@
 //! | [`Child`], [`Exit`] | the parent's hold on a child, and how it ended |
 //! | [`audit`](mod@audit) | is this process safe to fork? |
 //! | [`fd`] | passing descriptors over a `SOCK_SEQPACKET` socket |
-//! | [`working_set`] | pages that every child touches, handed over by the fork itself |
+//! | [`working_set`] | pages that every child writes, copied by the fork itself |
 //! | [`StepFailure`], [`Hook`] | the child rules, as types |
 //!
 //! # The child rules

@@ -6,11 +6,8 @@ use std::ops::Range;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mapping {
     pub(crate) addresses: Range<u64>,
-    pub(crate) is_readable: bool,
     pub(crate) is_writable: bool,
     pub(crate) is_shared: bool,
-    /// Whether there is a file behind it; a memory file is one.
-    pub(crate) has_file: bool,
     pub(crate) name: String,
 }
 
@@ -23,16 +20,8 @@ impl Mapping {
         let addresses = address(start)?..address(end)?;
         let permissions = fields.next()?.as_bytes();
         let has = |index: usize, letter| permissions.get(index) == Some(&letter);
-        let has_file = fields.nth(2)? != "0";
-        let name = fields.next().unwrap_or_default().trim_start().to_owned();
-        Some(Self {
-            addresses,
-            is_readable: has(0, b'r'),
-            is_writable: has(1, b'w'),
-            is_shared: has(3, b's'),
-            has_file,
-            name,
-        })
+        let name = fields.nth(3).unwrap_or_default().trim_start().to_owned();
+        Some(Self { addresses, is_writable: has(1, b'w'), is_shared: has(3, b's'), name })
     }
 }
 
@@ -46,11 +35,11 @@ mod tests {
             "7f11bd204000-7f11bd35a000 r-xp 00026000 fe:00 326279                     /usr/lib/lib c.so.6";
         let mapping = Mapping::parse(line).expect("a mapping");
         assert_eq!(mapping.addresses, 0x7f11_bd20_4000..0x7f11_bd35_a000);
-        assert!(mapping.is_readable && mapping.has_file && !mapping.is_writable && !mapping.is_shared);
+        assert!(!mapping.is_writable && !mapping.is_shared);
         assert_eq!(mapping.name, "/usr/lib/lib c.so.6");
 
         let anonymous = Mapping::parse("7f0000-7f2000 rw-s 00000000 00:00 0 ").expect("a mapping");
-        assert!(anonymous.is_shared && anonymous.is_writable && !anonymous.has_file);
+        assert!(anonymous.is_shared && anonymous.is_writable);
         assert_eq!(anonymous.name, "");
 
         assert_eq!(Mapping::parse("Rss:                   4 kB"), None);

@@ -13,6 +13,9 @@ use zeroboot::{BuildError, InterpreterError, Template};
 fn main() -> ExitCode {
     run(vec![
         Trial::test("a_warm_file_is_a_module", warm_file),
+        Trial::test("what_the_rehearsal_wrote_costs_no_faults", rehearsal),
+        Trial::test("a_rehearsal_that_fails_leaves_a_template_that_serves", failing_rehearsal),
+        Trial::test("a_rehearsal_leaves_nothing_behind", rehearsal_is_a_sandbox),
         Trial::test("a_failing_import_is_named", failing_import),
         Trial::test("a_missing_interpreter_is_named", missing_interpreter),
         Trial::test("a_thread_is_refused", thread),
@@ -46,6 +49,54 @@ fn warm_file() -> Result<(), Failed> {
     let template = Template::python().warm_file(&file.0).build()?;
     let outcome = template.run("from warm import answer; print(answer)")?;
     if outcome.stdout_lossy() == "42\n" { Ok(()) } else { Err(outcome.stderr_lossy().into_owned().into()) }
+}
+
+fn rehearsal() -> Result<(), Failed> {
+    const PAGES: u64 = 400;
+    let file = WarmFile::new("pages", &format!("pages = bytearray({PAGES} * 4096)\n"))?;
+    let code =
+        "from warm import pages\nfor i in range(0, len(pages), 4096): pages[i] += 1\nprint(pages[0])\n";
+    let faults = |template: &Template| -> Result<u64, Failed> {
+        let outcome = template.run(code)?;
+        if outcome.stdout != b"1\n" {
+            return Err(format!("not the template's memory: {outcome:?}").into());
+        }
+        Ok(outcome.account.faults.ok_or("its end was not seen")?.minor)
+    };
+    let template = Template::python().warm_file(&file.0).build()?;
+    let rehearsed = Template::python().warm_file(&file.0).rehearsal(code).build()?;
+    let (Some(few), Some(many)) = (template.copied_pages(), rehearsed.copied_pages()) else {
+        return skip("this machine lets nobody pin pages: see the warning of the template's build");
+    };
+    let (without, with) = (faults(&template)?, faults(&rehearsed)?);
+    if many < few + PAGES || without < with + PAGES {
+        return Err(format!("{few} pages copied and {without} faults; {many} and {with}").into());
+    }
+    Ok(())
+}
+
+fn failing_rehearsal() -> Result<(), Failed> {
+    for code in
+        ["raise ValueError", "import os; os._exit(0)", "import os; os.kill(os.getpid(), 9)", "syntax error"]
+    {
+        let template = Template::python().rehearsal(code).build()?;
+        let outcome = template.run("print(1)")?;
+        if template.copied_pages().is_some() || outcome.stdout != b"1\n" {
+            return Err(format!("{code}: {:?}, {outcome:?}", template.copied_pages()).into());
+        }
+    }
+    Ok(())
+}
+
+/// It runs as any sandbox does: what it changes is its own.
+fn rehearsal_is_a_sandbox() -> Result<(), Failed> {
+    let code = "import os, sys\nsys.marked = 1\nopen('/tmp/a', 'w')\nopen('b', 'w')\nos.environ['C'] = 'c'\n\
+        if os.fork() == 0:\n  while True: pass\n";
+    let template = Template::python().rehearsal(code).build()?;
+    let look =
+        "import os, sys; print(hasattr(sys, 'marked'), os.listdir('/tmp'), os.listdir(), 'C' in os.environ)";
+    let outcome = template.run(look)?;
+    if outcome.stdout == b"False [] [] False\n" { Ok(()) } else { Err(format!("{outcome:?}").into()) }
 }
 
 fn failing_import() -> Result<(), Failed> {

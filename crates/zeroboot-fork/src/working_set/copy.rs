@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
 
 use nix::errno::Errno;
 
@@ -38,21 +39,21 @@ fn why_no_ring(errno: Errno) -> &'static str {
     match errno {
         Errno::EPERM => " (kernel.io_uring_disabled, or a container's filter)",
         Errno::ENOSYS => " (a kernel without it, or a container's filter)",
+        Errno::ENOMEM => LOCKED,
         _ => "",
     }
 }
 
 fn why_no_pin(errno: Errno) -> &'static str {
-    match errno {
-        Errno::ENOMEM => " (RLIMIT_MEMLOCK: raise it to the size of the working set)",
-        _ => "",
-    }
+    if errno == Errno::ENOMEM { LOCKED } else { "" }
 }
+
+const LOCKED: &str = " (RLIMIT_MEMLOCK: raise it to the size of the working set)";
 
 /// Keeps the pages so that each fork of this process copies them. Dropped, they are shared until written again.
 #[derive(Debug)]
 pub struct CopiedAtFork {
-    _ring: OwnedFd,
+    ring: OwnedFd,
     pages: u64,
 }
 
@@ -61,6 +62,14 @@ impl CopiedAtFork {
     #[must_use]
     pub fn pages(&self) -> u64 {
         self.pages
+    }
+}
+
+impl Drop for CopiedAtFork {
+    /// The kernel takes a ring down some time after it is closed; the pages are to be free now.
+    fn drop(&mut self) {
+        // Without buffers there is nothing to let go of.
+        let _ = register(&self.ring, UNREGISTER_BUFFERS, &[]);
     }
 }
 
@@ -88,13 +97,13 @@ impl WorkingSet {
             .collect();
         let ranges: Vec<_> =
             mappings.iter().flat_map(|mapping| clip(&self.written, &mapping.addresses)).collect();
-        let pages = self.pages(&ranges);
+        let pages = self.pages_of(&ranges);
         let ring = ring().map_err(|errno| CopyError::Ring { errno })?;
         let buffers: Vec<Buffer> = ranges.iter().filter_map(buffer).collect();
         if !buffers.is_empty() {
-            pin(&ring, &buffers).map_err(|errno| CopyError::Pin { pages, errno })?;
+            register(&ring, REGISTER_BUFFERS, &buffers).map_err(|errno| CopyError::Pin { pages, errno })?;
         }
-        Ok(CopiedAtFork { _ring: ring, pages })
+        Ok(CopiedAtFork { ring, pages })
     }
 }
 
@@ -116,6 +125,7 @@ fn buffer(range: &Range<u64>) -> Option<Buffer> {
 }
 
 const REGISTER_BUFFERS: libc::c_uint = 0;
+const UNREGISTER_BUFFERS: libc::c_uint = 1;
 
 fn ring() -> Result<OwnedFd, Errno> {
     let entries: libc::c_uint = 1;
@@ -128,18 +138,13 @@ fn ring() -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-fn pin(ring: &OwnedFd, buffers: &[Buffer]) -> Result<(), Errno> {
+fn register(ring: &OwnedFd, what: libc::c_uint, buffers: &[Buffer]) -> Result<(), Errno> {
     let count = libc::c_uint::try_from(buffers.len()).map_err(|_| Errno::E2BIG)?;
+    let first = if buffers.is_empty() { ptr::null() } else { buffers.as_ptr() };
     // SAFETY: needed since libc has no wrapper for this call. The kernel reads `count` of the buffers and takes a
     // reference to the pages that they name; it writes to none of them, since nothing is ever submitted to the ring.
     let result = unsafe {
-        libc::syscall(
-            libc::SYS_io_uring_register,
-            ring.as_raw_fd(),
-            REGISTER_BUFFERS,
-            buffers.as_ptr().cast::<c_void>(),
-            count,
-        )
+        libc::syscall(libc::SYS_io_uring_register, ring.as_raw_fd(), what, first.cast::<c_void>(), count)
     };
     Errno::result(result).map(drop)
 }

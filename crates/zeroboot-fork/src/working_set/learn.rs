@@ -1,4 +1,4 @@
-//! Learning: what a child has touched, from its page table.
+//! Learning: what a child has written, from its page table.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -42,7 +42,7 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Opens the memory of a child, before it has touched what it is to touch.
+    /// Opens the memory of a child, before it has written what it is to write.
     ///
     /// # Errors
     /// [`LearnError`]; the caller needs the same rights as for `PTRACE_MODE_READ`, see `ptrace(2)`.
@@ -55,10 +55,9 @@ impl Observer {
         })
     }
 
-    /// What the child has touched until now; it should wait meanwhile.
+    /// What the child has written until now; it should wait meanwhile.
     ///
-    /// A page that only the child maps is one that it has written. What it has read of its parent's own memory leaves
-    /// no trace, and costs no fault either.
+    /// A page that is no file's and that only the child maps is one that it has written.
     ///
     /// # Errors
     /// [`LearnError`].
@@ -67,7 +66,7 @@ impl Observer {
         self.maps.read_to_string(&mut text).map_err(LearnError::Maps)?;
         let mut set = WorkingSet { page: self.page, ..WorkingSet::default() };
         for mapping in text.lines().filter_map(Mapping::parse) {
-            if mapping.is_readable && !mapping.is_shared {
+            if mapping.is_writable && !mapping.is_shared {
                 self.walk(&mapping, &mut set).map_err(LearnError::PageTable)?;
             }
         }
@@ -88,10 +87,8 @@ impl Observer {
             let (entries, _) = bytes[..length].as_chunks::<ENTRY>();
             for entry in entries {
                 let entry = u64::from_ne_bytes(*entry);
-                match (entry & PRESENT != 0, entry & OF_FILE != 0, entry & MAPPED_ONCE != 0) {
-                    (true, true, _) => extend(&mut set.read, start, self.page),
-                    (true, false, true) => extend(&mut set.written, start, self.page),
-                    _ => {}
+                if entry & (PRESENT | OF_FILE | MAPPED_ONCE) == PRESENT | MAPPED_ONCE {
+                    extend(&mut set.written, start, self.page);
                 }
                 start += self.page;
             }

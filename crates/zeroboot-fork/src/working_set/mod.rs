@@ -1,13 +1,9 @@
-//! The pages that every child will touch: learned from one child, then handed to the next ones by the fork itself.
+//! The pages that every child will write: learned from one child, then copied for the next ones by the fork itself.
 //!
-//! A fork shares memory lazily, and each first touch of a page costs the child a fault: to copy a page that it writes,
-//! to map a page of a file that it reads. For pages which *every* child touches that is a bad bargain, and the kernel
-//! can be told so:
-//!
-//! - a page that is [pinned](https://docs.kernel.org/core-api/pin_user_pages.html) for longer than a system call is
-//!   copied by the fork at once, and the child gets its copy writable ([`WorkingSet::copy_at_fork`]);
-//! - the page table of a mapping that holds a private page is copied with all entries, so what the parent has mapped
-//!   of a file is mapped in the child as well ([`WorkingSet::map_at_fork`]).
+//! A fork shares memory lazily, and each first write of a page costs the child a fault, and the copy. For pages which
+//! *every* child writes that is a bad bargain: a page that is
+//! [pinned](https://docs.kernel.org/core-api/pin_user_pages.html) for longer than a system call is copied by the fork
+//! itself, and the child finds its copy writable. That takes half the time, and the parent spares its own faults too.
 //!
 //! ```no_run
 //! use zeroboot_fork::working_set::Observer;
@@ -17,7 +13,7 @@
 //! let mut observer = Observer::of(pid)?;
 //! rehearse(); // the child does what all children will do, and waits
 //! let set = observer.working_set()?;
-//! let mapped = set.map_at_fork()?;
+//! // ... and ends, with all that it has forked
 //! let copied = set.copy_at_fork()?; // for as long as it is kept
 //! # Ok(())
 //! # }
@@ -27,36 +23,33 @@
 
 mod copy;
 mod learn;
-mod map;
 
 use std::ops::Range;
 
 pub use copy::{CopiedAtFork, CopyError};
 pub use learn::{LearnError, Observer};
-pub use map::MapError;
 
-/// What one child has touched, as page-aligned address ranges in ascending order.
+/// What one child has written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkingSet {
     written: Vec<Range<u64>>,
-    read: Vec<Range<u64>>,
     page: u64,
 }
 
 impl WorkingSet {
-    /// How many pages the child has for itself: copied, or new.
+    /// Where the child has pages for itself, copied or new: address ranges, page-aligned, in ascending order.
     #[must_use]
-    pub fn written_pages(&self) -> u64 {
-        self.pages(&self.written)
+    pub fn written(&self) -> &[Range<u64>] {
+        &self.written
     }
 
-    /// How many pages of files the child has mapped.
+    /// How many pages that are.
     #[must_use]
-    pub fn read_pages(&self) -> u64 {
-        self.pages(&self.read)
+    pub fn pages(&self) -> u64 {
+        self.pages_of(&self.written)
     }
 
-    fn pages(&self, ranges: &[Range<u64>]) -> u64 {
+    fn pages_of(&self, ranges: &[Range<u64>]) -> u64 {
         ranges.iter().map(|range| (range.end - range.start) / self.page.max(1)).sum()
     }
 }

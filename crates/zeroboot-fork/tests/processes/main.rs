@@ -10,6 +10,7 @@ mod fork;
 mod passing;
 mod refusals;
 mod repairs;
+mod working_set;
 
 use libtest_mimic::Arguments;
 
@@ -28,6 +29,7 @@ fn main() {
         passing::trials(),
         audit::trials(),
         descriptors::trials(),
+        working_set::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }

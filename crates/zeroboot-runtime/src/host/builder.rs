@@ -147,9 +147,9 @@ impl TemplateBuilder<Python> {
     }
 
     /// Chooses the code that a first sandbox runs after the warm-up, for the template to learn which memory its sandboxes
-    /// will touch: that memory is handed over by each fork at once, instead of page by page when it is touched.
+    /// will write: each fork copies that memory at once, instead of page by page when it is written.
     ///
-    /// It should do what all scripts do and no more, since what it touches is copied for every one of them. The default
+    /// It should do what all scripts do and no more, since what it writes is copied for every one of them. The default
     /// prints a line. What it prints is lost.
     #[must_use]
     pub fn rehearsal(mut self, code: impl Into<String>) -> Self {

@@ -16,7 +16,7 @@ use zeroboot_isolation::world::IdMap;
 use super::embedded::WARDEN;
 use super::error::BuildError;
 use super::recipe::Recipe;
-use crate::protocol::{FromTemplate, FromWarden, HandedOver, TEXT_LIMIT, TemplateSetup, ToWarden};
+use crate::protocol::{CopiedPages, FromTemplate, FromWarden, TEXT_LIMIT, TemplateSetup, ToWarden};
 
 /// How much of what a warm-up prints is kept, in bytes: its end.
 const SAID_LIMIT: usize = 16 * 1024;
@@ -28,6 +28,7 @@ pub(super) struct Generation {
     warden: Option<OwnedFd>,
     process: Child,
     seals: SealReader,
+    copied_pages: Option<u64>,
 }
 
 impl Generation {
@@ -43,7 +44,8 @@ impl Generation {
 
         let seals = SealReader::new()?;
         let process = start_warden(far_warden)?;
-        let mut generation = Self { control: Some(control), warden: Some(warden), process, seals };
+        let (control, warden) = (Some(control), Some(warden));
+        let mut generation = Self { control, warden, process, seals, copied_pages: None };
         let mut fds = vec![far_control, far_output.into()];
         fds.extend(extras);
         generation.set_up(&setup, fds, ids)?;
@@ -56,7 +58,7 @@ impl Generation {
             // A template that is gone already has more to say about itself than this error.
             let _ = fd::send(generation.control(), packet, &[]);
         }
-        generation.await_serving(recipe, output.into())?;
+        generation.copied_pages = generation.await_serving(recipe, output.into())?;
         debug!("the template serves");
         Ok(generation)
     }
@@ -69,6 +71,11 @@ impl Generation {
     /// How its sandboxes are looked at.
     pub(super) fn seals(&self) -> &SealReader {
         &self.seals
+    }
+
+    /// How many pages each fork copies at once.
+    pub(super) fn copied_pages(&self) -> Option<u64> {
+        self.copied_pages
     }
 
     fn warden(&self) -> std::os::fd::BorrowedFd<'_> {
@@ -93,8 +100,8 @@ impl Generation {
             .ok_or_else(|| BuildError::Warden("the warden ended without a word".to_owned()))
     }
 
-    /// Waits for the template's word, and keeps what the warm-up prints meanwhile.
-    fn await_serving(&self, recipe: &Recipe, output: OwnedFd) -> Result<(), BuildError> {
+    /// Waits for the template's word, and keeps what the warm-up prints meanwhile. Gives how many pages each fork copies.
+    fn await_serving(&self, recipe: &Recipe, output: OwnedFd) -> Result<Option<u64>, BuildError> {
         let deadline = Instant::now() + recipe.patience;
         let mut output = std::fs::File::from(output);
         let mut printing = true;
@@ -130,7 +137,7 @@ impl Generation {
         }
     }
 
-    fn template_says(&self, said: Vec<u8>) -> Result<(), BuildError> {
+    fn template_says(&self, said: Vec<u8>) -> Result<Option<u64>, BuildError> {
         let mut packet = vec![0; 1 + TEXT_LIMIT];
         let mut receive = || fd::receive_bytes(self.control(), &mut packet, Waiting::DontWait);
         let received = match receive() {
@@ -140,15 +147,18 @@ impl Generation {
         };
         let length = match received {
             Ok(length) => length,
-            Err(Errno::EAGAIN) => return Ok(()),
+            Err(Errno::EAGAIN) => return Ok(None),
             Err(errno) => return Err(talk("template")(errno)),
         };
         let said = String::from_utf8_lossy(&said).trim().to_owned();
         match FromTemplate::decode(&packet[..length]) {
-            Some(FromTemplate::Serving(HandedOver { copied_pages, mapped_pages, flaws })) => {
-                debug!(copied_pages, mapped_pages, "each fork hands over");
-                flaws.iter().for_each(|flaw| warn!("forks are slower than they could be: {flaw}"));
-                Ok(())
+            Some(FromTemplate::Serving(CopiedPages::Copied(pages))) => {
+                debug!(pages, "each fork copies what the rehearsal has written");
+                Ok(Some(pages))
+            }
+            Some(FromTemplate::Serving(CopiedPages::None(cause))) => {
+                warn!("sandboxes start more slowly than they could: {cause}");
+                Ok(None)
             }
             Some(FromTemplate::WarmUp(text)) => {
                 let cause = text.trim().lines().last().unwrap_or("without a word").to_owned();

@@ -67,6 +67,13 @@ impl Template {
         }
     }
 
+    /// How many pages of memory each fork copies at once, because the [rehearsal](TemplateBuilder::rehearsal) has written
+    /// them. `None`: they are copied one by one when they are written, and a warning has said why.
+    #[must_use]
+    pub fn copied_pages(&self) -> Option<u64> {
+        self.current().copied_pages()
+    }
+
     /// Spawns a sandbox, runs this code in it, and collects what comes: a [`Request::script`] named `<string>`.
     ///
     /// # Errors

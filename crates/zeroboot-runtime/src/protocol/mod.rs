@@ -20,7 +20,7 @@ pub use channel::{CHANNEL_FRAME, ChannelFrame, HostWord};
 pub use job::{Job, JobError, JobReader};
 pub use report::{LinkMessage, Report, SpawnStamps};
 pub use setup::{
-    FromTemplate, FromWarden, HandedOver, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, TEXT_LIMIT,
+    CopiedPages, FromTemplate, FromWarden, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, TEXT_LIMIT,
     TemplateSetup, ToWarden,
 };
 

@@ -142,22 +142,21 @@ impl FromWarden {
     }
 }
 
-/// What each fork of a template hands over at once, as the rehearsal has taught it. See `zeroboot_fork::working_set`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct HandedOver {
-    /// Pages that are copied, since every sandbox writes them.
-    pub copied_pages: u64,
-    /// Pages of files that are mapped, since every sandbox reads them.
-    pub mapped_pages: u64,
-    /// Why it is less than it could be.
-    pub flaws: Vec<String>,
+/// How many pages each fork of a template copies at once, since the rehearsal has written them. See
+/// `zeroboot_fork::working_set`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CopiedPages {
+    /// So many.
+    Copied(u64),
+    /// None, and why.
+    None(String),
 }
 
 /// What the template tells the host, over the control socket, before it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromTemplate {
     /// Warm, audited, rehearsed, sealed: requests are welcome.
-    Serving(HandedOver),
+    Serving(CopiedPages),
     /// The warm-up failed.
     WarmUp(String),
     /// It is not safe to fork: the findings, one a line.
@@ -171,7 +170,7 @@ impl FromTemplate {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            // Numbers and texts: there is nothing in it that JSON cannot hold.
+            // A number or a text: there is nothing in it that JSON cannot hold.
             Self::Serving(what) => tagged(b's', &serde_json::to_string(what).unwrap_or_default()),
             Self::WarmUp(text) => tagged(b'w', text),
             Self::Unsafe(text) => tagged(b'a', text),

@@ -1,8 +1,7 @@
-//! The rehearsal: a first sandbox that no host asked for, to learn which memory every later one will touch.
+//! The rehearsal: a first sandbox that no host asked for, to learn which memory every later one will write.
 //!
 //! The template plays the host: it forks into a parked shell as always, lets the child harden itself and do its job,
-//! looks at its page table, and has the kernel hand those pages over at each later fork. It takes place before the
-//! seal, since only a process that is not sealed may look at itself and its child; what runs is the recipe's own code.
+//! looks at its page table, and has the kernel copy those pages at each later fork. It takes place before the seal, since only a process that is not sealed may look at itself and its child; what runs is the recipe's own code.
 
 use std::fs::OpenOptions;
 use std::os::fd::{AsFd, OwnedFd};
@@ -17,7 +16,7 @@ use zeroboot_fork::{Exit, ExitStatus, Forked, StepFailure, monotonic_ns};
 use super::child::{self, Request};
 use super::server::Server;
 use super::{Sandbox, ServeError};
-use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HandedOver, HostWord, Report};
+use crate::protocol::{CHANNEL_FRAME, ChannelFrame, CopiedPages, HostWord, Report};
 
 /// How long the rehearsal may take; a sandbox that takes longer has no use for a fast start.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -168,28 +167,16 @@ fn receive<'a>(
     }
 }
 
-/// Has the kernel hand over what was learned. The pages stay for as long as the second part is kept.
-pub(super) fn hand_over(learned: Result<WorkingSet, RehearsalError>) -> (HandedOver, Option<CopiedAtFork>) {
-    let mut told = HandedOver::default();
-    let set = match learned {
-        Ok(set) => set,
-        Err(error) => {
-            told.flaws.push(format!("the rehearsal: {error}"));
-            return (told, None);
-        }
+/// Has the kernel copy, at each fork, what was learned; for as long as the second part is kept.
+pub(super) fn copy_at_fork(
+    learned: Result<WorkingSet, RehearsalError>,
+) -> (CopiedPages, Option<CopiedAtFork>) {
+    let copied = match learned {
+        Ok(set) => set.copy_at_fork().map_err(|error| error.to_string()),
+        Err(error) => Err(format!("the rehearsal: {error}")),
     };
-    match set.map_at_fork() {
-        Ok(pages) => told.mapped_pages = pages,
-        Err(error) => told.flaws.push(error.to_string()),
-    }
-    match set.copy_at_fork() {
-        Ok(copied) => {
-            told.copied_pages = copied.pages();
-            (told, Some(copied))
-        }
-        Err(error) => {
-            told.flaws.push(error.to_string());
-            (told, None)
-        }
+    match copied {
+        Ok(copied) => (CopiedPages::Copied(copied.pages()), Some(copied)),
+        Err(cause) => (CopiedPages::None(cause), None),
     }
 }

@@ -59,7 +59,7 @@ pub enum ServeError {
 /// Where the preparation leads.
 enum Ready<'a> {
     /// In the template. The pages are copied at each fork for as long as the second part is kept.
-    Server(Server<'a>, Option<CopiedAtFork>),
+    Server(Box<Server<'a>>, Option<CopiedAtFork>),
     /// In the child of the rehearsal.
     Sandbox(Sandbox),
 }
@@ -109,17 +109,17 @@ impl Template {
         let mut server = Server::new(self, fork, prepared, own_user);
 
         let bounded = bound_template()?;
-        let (handed_over, copied) = match rehearsal::rehearse(&mut server, &job)? {
-            Rehearsal::Learned(learned) => rehearsal::hand_over(learned),
+        let (told, copied) = match rehearsal::rehearse(&mut server, &job)? {
+            Rehearsal::Learned(learned) => rehearsal::copy_at_fork(learned),
             Rehearsal::Sandbox(sandbox) => {
                 std::mem::forget(server);
                 return Ok(Ready::Sandbox(sandbox));
             }
         };
         bounded.seal(&filters)?;
-        self.tell(&FromTemplate::Serving(handed_over))
+        self.tell(&FromTemplate::Serving(told))
             .map_err(|source| ServeError::Socket { socket: "control", source })?;
-        Ok(Ready::Server(server, copied))
+        Ok(Ready::Server(Box::new(server), copied))
     }
 
     /// What the host says before it asks for sandboxes.

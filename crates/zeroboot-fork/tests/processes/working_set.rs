@@ -1,0 +1,170 @@
+//! Pages that every child writes: learned from one, copied for the next.
+
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::ops::Range;
+use std::ptr;
+
+use libtest_mimic::Trial;
+use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
+use zeroboot_fork::working_set::{CopyError, Observer, WorkingSet};
+use zeroboot_fork::{ExitStatus, Way};
+
+use crate::common::{Skip, Verdict, both_ways, code_of, plan, trial};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = vec![
+        trial("working set: a forbidden pin is told, with what to do", forbidden),
+        trial("working set: nobody learns from a process that is gone", gone),
+    ];
+    trials.extend(both_ways("working set: exactly what a child has written", learned));
+    trials.extend(both_ways("working set: copied by the fork, for as long as it is kept", copied));
+    trials
+}
+
+const PAGES: usize = 64;
+const PAGE: usize = 4096;
+
+/// Private memory that has been written, one number a page.
+struct Memory(*mut u8);
+
+impl Memory {
+    fn new() -> Self {
+        let (protection, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping anywhere.
+        let start = unsafe { libc::mmap(ptr::null_mut(), PAGES * PAGE, protection, flags, -1, 0) };
+        assert_ne!(start, libc::MAP_FAILED);
+        let memory = Self(start.cast());
+        (0..PAGES).for_each(|page| memory.write(page, 1));
+        memory
+    }
+
+    fn write(&self, page: usize, value: u8) {
+        assert!(page < PAGES);
+        // SAFETY: inside the mapping, which lives as long as the test's process.
+        unsafe { self.0.add(page * PAGE).write_volatile(value) };
+    }
+
+    fn read(&self, page: usize) -> u8 {
+        assert!(page < PAGES);
+        // SAFETY: as above.
+        unsafe { self.0.add(page * PAGE).read_volatile() }
+    }
+
+    fn written(&self, set: &WorkingSet) -> Vec<Range<usize>> {
+        let start = self.0.addr() as u64;
+        let end = start + (PAGES * PAGE) as u64;
+        let page = |address: u64| usize::try_from(address - start).expect("inside") / PAGE;
+        let inside = |range: &&Range<u64>| range.start < end && start < range.end;
+        // A neighbour may have been written as well.
+        let cut = |range: &Range<u64>| page(range.start.max(start))..page(range.end.min(end));
+        set.written().iter().filter(inside).map(cut).collect()
+    }
+}
+
+/// Forks a child that waits, writes these pages, and waits again; what was learned from it.
+fn rehearse(way: Way, memory: &Memory, pages: &[usize]) -> WorkingSet {
+    let (mut go, told) = (pipe().expect("a pipe"), pipe().expect("a pipe"));
+    let child = plan(way).spawn(&|| Ok(()), || {
+        hear(&go.0);
+        pages.iter().for_each(|page| memory.write(*page, 2));
+        say(&told.1);
+        hear(&go.0);
+        0
+    });
+    let mut child = child.expect("a child");
+    let mut observer = Observer::of(child.pid()).expect("its memory");
+    say(&go.1);
+    hear(&told.0);
+    let set = observer.working_set().expect("what it has written");
+    go.1.write_all(b".").expect("it listens");
+    assert_eq!(child.wait().expect("its end").status, ExitStatus::Exited(0));
+    set
+}
+
+fn say(mut pipe: &PipeWriter) {
+    pipe.write_all(b".").expect("somebody listens");
+}
+
+fn hear(mut pipe: &PipeReader) {
+    pipe.read_exact(&mut [0]).expect("a word");
+}
+
+fn learned(way: Way) -> Verdict {
+    let memory = Memory::new();
+    let set = rehearse(way, &memory, &[3, 4, 10, 63]);
+    assert_eq!(memory.written(&set), [3..5, 10..11, 63..64]);
+    assert!(set.pages() > 4, "its stack as well: {set:?}");
+    assert_eq!(memory.written(&rehearse(way, &memory, &[])), [], "reading nothing, writing nothing");
+    Ok(())
+}
+
+fn copied(way: Way) -> Verdict {
+    let memory = Memory::new();
+    let all: Vec<usize> = (0..PAGES).collect();
+    let set = rehearse(way, &memory, &all);
+    let faults = |way| usize::from(code_of(&plan(way), || faults_of_writing(&memory)));
+
+    let one_by_one = PAGES..PAGES + 32;
+    assert!(one_by_one.contains(&faults(way)), "one by one: {}", faults(way));
+    let kept = match set.copy_at_fork() {
+        Err(CopyError::Ring { errno }) => return Err(Skip(format!("cannot make an io_uring: {errno}"))),
+        result => result.expect("pinned"),
+    };
+    assert!(kept.pages() >= PAGES as u64, "{kept:?}");
+    assert!(faults(way) < 4, "copied, but for what the child has of its own: {}", faults(way));
+    assert!((0..PAGES).all(|page| memory.read(page) == 1), "the parent has its own");
+    memory.write(7, 5);
+    assert_eq!(code_of(&plan(way), || memory.read(7)), 5, "what the parent writes later is copied later");
+    memory.write(7, 1);
+    drop(kept);
+    assert!(one_by_one.contains(&faults(way)), "one by one again: {}", faults(way));
+    Ok(())
+}
+
+/// In a child: sees its parent's numbers, writes every page, and gives the number of faults.
+fn faults_of_writing(memory: &Memory) -> u8 {
+    let minor_faults = || getrusage(UsageWho::RUSAGE_SELF).expect("usage").minor_page_faults();
+    minor_faults();
+    let before = minor_faults();
+    for page in 0..PAGES {
+        assert_eq!(memory.read(page), 1);
+        memory.write(page, 9);
+    }
+    u8::try_from(minor_faults() - before).unwrap_or(u8::MAX)
+}
+
+fn forbidden() -> Verdict {
+    let memory = Memory::new();
+    let all: Vec<usize> = (0..PAGES).collect();
+    let set = rehearse(Way::Clone3, &memory, &all);
+    let code = code_of(&plan(Way::Clone3), || {
+        if nix::unistd::geteuid().is_root() {
+            // `CAP_IPC_LOCK` knows no limit.
+            nix::unistd::setresuid(65_534.into(), 65_534.into(), 65_534.into()).expect("another user");
+        }
+        // Enough for the ring itself.
+        let few = 16 * PAGE as u64;
+        setrlimit(Resource::RLIMIT_MEMLOCK, few, few).expect("a lower limit");
+        match set.copy_at_fork() {
+            Err(error @ CopyError::Pin { .. }) => u8::from(!error.to_string().contains("RLIMIT_MEMLOCK")),
+            Err(CopyError::Ring { .. }) => 2,
+            other => panic!("{other:?}"),
+        }
+    });
+    match code {
+        2 => Err(Skip("cannot make an io_uring".to_owned())),
+        code => {
+            assert_eq!(code, 0);
+            Ok(())
+        }
+    }
+}
+
+fn gone() -> Verdict {
+    let child = plan(Way::Clone3).spawn(&|| Ok(()), || 0);
+    let mut child = child.expect("a child");
+    child.wait().expect("its end");
+    assert!(Observer::of(child.pid()).is_err());
+    Ok(())
+}
