@@ -56,7 +56,7 @@ pub(crate) struct Bench {
     pub(crate) spawn_python: Samples,
     pub(crate) cold_python: Samples,
     pub(crate) spawn_python_total: Samples,
-    pub(crate) cold_python_total: Samples,
+    pub(crate) cold_python_result: Samples,
 }
 
 impl Bench {
@@ -68,12 +68,12 @@ impl Bench {
             floor: Samples::new("floor", "bare clone3 in a small process, to first instruction"),
             spawn: Samples::new("spawn", "Rust template, strict: request to first user instruction"),
             spawn_python: Samples::new("spawn_python", "Python template, strict: request to the result"),
-            cold_python: Samples::new("cold_python", "the same interpreter, -I -S -c: start to the result"),
             spawn_python_total: Samples::new(
                 "spawn_python_total",
                 "... until all of it is gone, and measured",
             ),
-            cold_python_total: Samples::new("cold_python_total", "... until it is reaped"),
+            cold_python: Samples::new("cold_python", "the same interpreter as a command, -I -S -c"),
+            cold_python_result: Samples::new("cold_python_result", "... to its result alone"),
         })
     }
 
@@ -89,9 +89,9 @@ impl Bench {
             &self.floor,
             &self.spawn,
             &self.spawn_python,
-            &self.cold_python,
             &self.spawn_python_total,
-            &self.cold_python_total,
+            &self.cold_python,
+            &self.cold_python_result,
         ]
     }
 
@@ -103,7 +103,7 @@ impl Bench {
             &mut self.spawn_python,
             &mut self.cold_python,
             &mut self.spawn_python_total,
-            &mut self.cold_python_total,
+            &mut self.cold_python_result,
         ] {
             samples.times.clear();
         }
@@ -133,9 +133,9 @@ impl Bench {
         let mut result = [0; RESULT.len()];
         let mut stdout = cold.stdout.take().context("the cold interpreter's output")?;
         stdout.read_exact(&mut result).context("the cold interpreter's result")?;
-        self.cold_python.times.push(before.elapsed());
+        self.cold_python_result.times.push(before.elapsed());
         cold.wait().context("the cold interpreter's end")?;
-        self.cold_python_total.times.push(before.elapsed());
+        self.cold_python.times.push(before.elapsed());
         ensure!(result == RESULT, "the cold interpreter gave {result:?}");
         Ok(())
     }

@@ -87,7 +87,8 @@ impl WorkingSet {
     /// [`CopyError`]; forks then go on as before.
     ///
     /// # After fork
-    /// The children inherit copies, and a descriptor that pins nothing of theirs and that they should close.
+    /// The children inherit copies, and a descriptor that pins nothing of theirs. They may close it, and must forget the
+    /// handle: dropped in a child, it lets go of the parent's pages.
     pub fn copy_at_fork(&self) -> Result<CopiedAtFork, CopyError> {
         let text = std::fs::read_to_string("/proc/self/maps").map_err(CopyError::Maps)?;
         let mappings: Vec<_> = text
