@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`policy`] | anywhere | says what is asked: plain data |
 //! | [`filter`] | template | compiles the system-call filters |
+//! | [`landlock`] | parked shell | makes the rules of the second wall |
 //! | [`world`] | warden | namespaces and file tree, once |
 //! | [`shell`] | parked shell | private mounts, a quiet init |
 //! | [`template`] | template | seals it: capabilities, `no_new_privs`, base filter, once |
@@ -16,6 +17,7 @@
 
 pub mod child;
 pub mod filter;
+pub mod landlock;
 pub mod policy;
 pub mod seal;
 pub mod shell;

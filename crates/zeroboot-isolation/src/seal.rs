@@ -12,6 +12,9 @@ use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, fstatat};
 use nix::unistd::Uid;
 
+use crate::child::{Keyring, Stamps};
+use crate::policy::{Protection, Protections};
+
 /// What holds for one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -24,6 +27,9 @@ pub struct Seal {
     pub capabilities: u32,
     /// The namespaces that are not the reader's own.
     pub namespaces: Vec<Namespace>,
+    /// Which version of Landlock's rules holds. The kernel shows it nowhere: this is the word of the hardening, said
+    /// before user code started.
+    pub landlock: Option<u32>,
     /// What is not enforced.
     pub missing: Vec<Missing>,
 }
@@ -70,8 +76,8 @@ impl Namespace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Missing {
-    /// No Landlock rules: the file tree is held by the mount namespace alone.
-    Landlock,
+    /// The policy does without it, or the kernel has refused what was only preferred.
+    Protection(Protection),
     /// No bound on memory.
     MemoryLimit,
     /// No bound on the number of processes that holds whatever the user id.
@@ -86,7 +92,7 @@ impl Missing {
     /// What is missing, in a few words.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Landlock => "landlock",
+            Self::Protection(protection) => protection.name(),
             Self::MemoryLimit => "memory limit",
             Self::ProcessLimit => "process limit",
             Self::CpuLimit => "cpu limit",
@@ -200,8 +206,7 @@ impl SealReader {
             }
         }
 
-        let mut missing =
-            vec![Missing::Landlock, Missing::MemoryLimit, Missing::ProcessLimit, Missing::CpuLimit];
+        let mut missing = vec![Missing::MemoryLimit, Missing::ProcessLimit, Missing::CpuLimit];
         if status.number("Uid:", 10)? == u64::from(Uid::effective().as_raw()) {
             missing.push(Missing::OwnUser);
         }
@@ -210,8 +215,43 @@ impl SealReader {
             seccomp_filters: status.filters()?,
             capabilities: status.capabilities()?,
             namespaces,
+            landlock: None,
             missing,
         })
+    }
+}
+
+impl Seal {
+    /// Adds what only the hardening itself knows, and what the policy did without.
+    #[must_use]
+    pub fn with_word_of(mut self, stamps: &Stamps, wanted: Protections) -> Self {
+        self.landlock = stamps.landlock();
+        let is_missing = |protection: &Protection| match protection {
+            Protection::Landlock => self.landlock.is_none(),
+            Protection::Keyring => stamps.keyring() == Keyring::Templates,
+            other => !wanted.wants(*other),
+        };
+        self.missing.extend(Protection::ALL.into_iter().filter(is_missing).map(Missing::Protection));
+        self
+    }
+
+    /// The first wanted protection that does not hold, although it can be seen from outside.
+    pub fn flaw(&self, wanted: Protections) -> Option<Protection> {
+        let has = |namespace| self.namespaces.contains(&namespace);
+        let holds = |protection: &Protection| match protection {
+            Protection::Filter => self.seccomp_filters > 0,
+            Protection::Capabilities => self.capabilities == 0,
+            Protection::NetNamespace => has(Namespace::Net),
+            Protection::UtsNamespace => has(Namespace::Uts),
+            Protection::CgroupNamespace => has(Namespace::Cgroup),
+            // A flaw of these cannot be seen; the hardening has checked them.
+            Protection::Landlock
+            | Protection::Session
+            | Protection::Keyring
+            | Protection::Dumpable
+            | Protection::ProcessLimit => true,
+        };
+        Protection::ALL.into_iter().find(|protection| wanted.wants(*protection) && !holds(protection))
     }
 }
 

@@ -8,13 +8,14 @@
 //! Never here: the fork itself, and anything about the process that joins.
 
 use std::ffi::{CStr, CString, NulError};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 
 use crate::child::{Blocked, Failure, Step, close_range, drop_capabilities, set_signal_mask};
 use crate::filter::{CompiledFilter, FilterError};
-use crate::policy::{Policy, UserId};
+use crate::landlock::{LandlockError, RulePlan};
+use crate::policy::{Policy, Protection, UserId};
 use crate::template::prctl;
 
 /// What one shell mounts, and the filter that it waits under.
@@ -22,10 +23,11 @@ use crate::template::prctl;
 pub struct ShellPlan {
     /// Type, target, options.
     mounts: [(&'static CStr, &'static CStr, CString); 4],
+    landlock: Option<RulePlan>,
     filter: CompiledFilter,
 }
 
-/// Why a shell could not be planned. Each is a mistake in this crate, or an architecture without support.
+/// Why a shell could not be planned. Each but the last is a mistake in this crate, or an architecture without support.
 #[derive(Debug, thiserror::Error)]
 pub enum ShellPlanError {
     /// Mount options that no C string can hold.
@@ -34,6 +36,9 @@ pub enum ShellPlanError {
     /// Compiling the init's filter.
     #[error("the filter of a shell's init does not compile")]
     Filter(#[from] FilterError),
+    /// The rules of Landlock, which the policy requires.
+    #[error(transparent)]
+    Landlock(#[from] LandlockError),
 }
 
 impl ShellPlan {
@@ -54,12 +59,14 @@ impl ShellPlan {
                 (c"tmpfs", c"/home/sandbox", home),
                 (c"proc", c"/proc", CString::default()),
             ],
+            landlock: RulePlan::new(policy.protections.rule(Protection::Landlock))?,
             filter: CompiledFilter::shell()?,
         })
     }
 
     /// Mounts the private file systems, and makes the calling process a quiet init: the kernel reaps its children,
-    /// no signal but `SIGKILL` reaches it, it holds no capability, and no descriptor but `keep`.
+    /// no signal but `SIGKILL` reaches it, it holds no capability, and no descriptor but `keep` and the Landlock rules of
+    /// its sandbox, if there are to be any.
     ///
     /// It becomes dumpable, which the warden may have ceased to be when it changed its user id: whoever joins must be
     /// allowed to look at it (see [`Place::shell`](crate::child::Place::shell)).
@@ -70,8 +77,8 @@ impl ShellPlan {
     /// # After fork
     /// System calls only. The caller is the first process of new pid, ipc and mount namespaces. Every other
     /// descriptor is closed under its owner, so none may be dropped afterwards: the caller writes into `keep` that
-    /// the shell is settled, and goes on to [`park`](Self::park).
-    pub fn settle(&self, keep: BorrowedFd<'_>) -> Result<(), Failure> {
+    /// the shell is settled, sends the rules with it, and goes on to [`park`](Self::park).
+    pub fn settle(&self, keep: BorrowedFd<'_>) -> Result<Option<OwnedFd>, Failure> {
         let at = |step| move |errno| Failure::new(step, errno);
         for (kind, target, options) in &self.mounts {
             mount(kind, target, options).map_err(at(Step::Mount))?;
@@ -79,7 +86,8 @@ impl ShellPlan {
         ignore_children().and_then(|()| set_signal_mask(Blocked::All)).map_err(at(Step::Signals))?;
         drop_capabilities().map_err(at(Step::Capabilities))?;
         prctl(libc::PR_SET_DUMPABLE, 1).map_err(at(Step::Dumpable))?;
-        close_all_but(keep).map_err(at(Step::CloseOthers))
+        close_all_but(keep).map_err(at(Step::CloseOthers))?;
+        self.landlock.map(|plan| plan.make().map_err(at(Step::Landlock))).transpose()
     }
 
     /// Installs the init's filter, closes every descriptor, and waits for ever: the process ends when something

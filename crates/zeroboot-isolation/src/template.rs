@@ -109,7 +109,8 @@ pub fn bound_template() -> Result<Bounded, SealTemplateError> {
 pub struct Bounded(());
 
 impl Bounded {
-    /// Installs the base filter. Last of all, since it no longer lets through most of what stands before it.
+    /// Installs the base filter, unless the policy waives it. Last of all, since it no longer lets through most of what
+    /// stands before it.
     ///
     /// # Errors
     /// [`SealTemplateError`]; the process is not sealed and must not serve.
@@ -117,9 +118,12 @@ impl Bounded {
     /// # After fork
     /// Inherited. The process is not dumpable afterwards: its files in `/proc` belong to root, so whatever opens them by
     /// name (a freeze, an audit) must run before.
-    pub fn seal(self, filters: &Filters) -> Result<(), SealTemplateError> {
+    pub fn seal(self, filters: Option<&Filters>) -> Result<(), SealTemplateError> {
         prctl(libc::PR_SET_DUMPABLE, 0).map_err(SealTemplateError::Dumpable)?;
-        filters.base.install().map_err(SealTemplateError::Filter)
+        match filters {
+            Some(filters) => filters.base.install().map_err(SealTemplateError::Filter),
+            None => Ok(()),
+        }
     }
 }
 

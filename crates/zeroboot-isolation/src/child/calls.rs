@@ -8,7 +8,7 @@ use nix::sched::CloneFlags;
 use nix::sys::resource::Resource;
 
 use super::CHANNEL;
-use crate::policy::UserId;
+use crate::policy::{Protection, Protections, UserId};
 use crate::template::{ask, prctl};
 
 /// Empties the ambient, effective, permitted and inheritable sets of the calling thread. See `capabilities(7)`.
@@ -133,17 +133,21 @@ pub(crate) fn set_signal_mask(blocked: Blocked) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// Asks the kernel whether `no_new_privs`, a filter, and empty capability sets hold. `EPROTO` if one does not.
-pub(super) fn read_back() -> Result<(), Errno> {
+/// Asks the kernel whether `no_new_privs` and the wanted ones of filter, empty capability sets and not being dumpable
+/// hold. `EPROTO` if one does not.
+pub(super) fn read_back(wanted: Protections) -> Result<(), Errno> {
     let mut header = THIS_THREAD;
     let mut held = [CapabilityData { effective: 1, permitted: 1, inheritable: 1 }; 2];
     // SAFETY: needed since libc has no wrapper for this call. Header and data have the kernel's layout for version 3
     // and live through the call; the kernel writes the two halves of `held`.
     Errno::result(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, held.as_mut_ptr()) })?;
-    let filtered = ask(libc::PR_GET_SECCOMP, 0)? == 2;
+    let holds = [
+        (Protection::Capabilities, held == [CapabilityData::default(); 2]),
+        (Protection::Filter, ask(libc::PR_GET_SECCOMP, 0)? == 2),
+        (Protection::Dumpable, ask(libc::PR_GET_DUMPABLE, 0)? == 0),
+    ];
     let bound = ask(libc::PR_GET_NO_NEW_PRIVS, 0)? == 1;
-    let dumpable = ask(libc::PR_GET_DUMPABLE, 0)? != 0;
-    if filtered && bound && !dumpable && held == [CapabilityData::default(); 2] {
+    if bound && holds.into_iter().all(|(protection, holds)| holds || !wanted.wants(protection)) {
         Ok(())
     } else {
         Err(Errno::EPROTO)

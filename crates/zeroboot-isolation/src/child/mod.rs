@@ -21,7 +21,8 @@ pub use stamps::{Keyring, MonotonicNanos, Stamps};
 pub use step::{Failure, Step};
 
 use crate::filter::{CompiledFilter, Filters};
-use crate::policy::{Limits, Policy, UserId};
+use crate::landlock::{LandlockError, RulePlan, restrict};
+use crate::policy::{Limits, Policy, Protection, Protections, Rule, UserId};
 use crate::template::{join_session_keyring, prctl};
 
 /// Where the channel lies in a sandbox; 0 to 2 are the standard streams, and there is nothing else.
@@ -44,6 +45,9 @@ pub enum PrepareError {
     /// Too few descriptors to place the standard streams and the channel.
     #[error("a sandbox needs a limit of at least {LEAST_OPEN_FILES} open files, not {0}")]
     OpenFiles(u64),
+    /// The rules of Landlock, which the policy requires.
+    #[error(transparent)]
+    Landlock(#[from] LandlockError),
 }
 
 const LEAST_OPEN_FILES: u64 = 16;
@@ -51,7 +55,9 @@ const LEAST_OPEN_FILES: u64 = 16;
 /// Everything that a sandbox does to itself, decided beforehand.
 #[derive(Debug, Clone)]
 pub struct Prepared {
-    delta: CompiledFilter,
+    protections: Protections,
+    landlock: Option<RulePlan>,
+    delta: Option<CompiledFilter>,
     limits: [(Resource, libc::rlimit); 4],
     processes: libc::rlimit,
     #[cfg(feature = "failure-injection")]
@@ -75,6 +81,8 @@ pub struct Place<'a> {
     /// `ptrace(2)`, access mode checking): the init must have the template's user id, be dumpable, and hold no
     /// capability that the template does not hold.
     pub shell: BorrowedFd<'a>,
+    /// The Landlock rules that the shell made, if the policy wants them.
+    pub rules: Option<BorrowedFd<'a>>,
     /// User and group id inside the user namespace.
     pub user: UserId,
     /// Whether [`user`](Self::user) has to be taken.
@@ -110,11 +118,12 @@ impl Hardened {
 }
 
 impl Prepared {
-    /// Decides limits and filter. Called in the template: no limit goes beyond the template's own hard limit.
+    /// Decides limits and filter. Called in the template: no limit goes beyond the template's own hard limit. No filters:
+    /// the policy waives them.
     ///
     /// # Errors
     /// [`PrepareError`].
-    pub fn new(policy: &Policy, filters: &Filters) -> Result<Self, PrepareError> {
+    pub fn new(policy: &Policy, filters: Option<&Filters>) -> Result<Self, PrepareError> {
         let asked = &policy.limits;
         let open_files = within_hard_limit(Resource::RLIMIT_NOFILE, asked.open_files)?;
         if open_files.1.rlim_cur < LEAST_OPEN_FILES {
@@ -122,7 +131,9 @@ impl Prepared {
         }
         let file_size = asked.file_size.map_or(libc::RLIM_INFINITY, |size| size.0);
         Ok(Self {
-            delta: filters.delta.clone(),
+            protections: policy.protections,
+            landlock: RulePlan::new(policy.protections.rule(Protection::Landlock))?,
+            delta: filters.map(|filters| filters.delta.clone()),
             limits: [
                 open_files,
                 within_hard_limit(Resource::RLIMIT_CORE, 0)?,
@@ -166,32 +177,48 @@ impl Prepared {
         let mut keyring = Keyring::Own;
 
         run(Step::JoinNamespaces, &mut || calls::join_mount_and_ipc(place.shell))?;
-        run(Step::NewSession, &mut calls::new_session)?;
+        if self.protections.wants(Protection::Session) {
+            run(Step::NewSession, &mut calls::new_session)?;
+        }
         run(Step::Limits, &mut || self.limit(place.own_user))?;
         if place.own_user == OwnUser::Yes {
             run(Step::Groups, &mut calls::no_groups)?;
             run(Step::Group, &mut || calls::take_group(place.user))?;
             run(Step::User, &mut || calls::take_user(place.user))?;
         }
-        run(Step::Keyring, &mut || match join_session_keyring() {
-            Err(Errno::ENOSYS | Errno::EDQUOT) => {
-                keyring = Keyring::Templates;
-                Ok(())
-            }
-            result => result,
-        })?;
+        match self.protections.rule(Protection::Keyring) {
+            Rule::Waive => keyring = Keyring::Templates,
+            Rule::Require => run(Step::Keyring, &mut join_session_keyring)?,
+            Rule::Prefer => run(Step::Keyring, &mut || match join_session_keyring() {
+                Err(Errno::ENOSYS | Errno::EDQUOT) => {
+                    keyring = Keyring::Templates;
+                    Ok(())
+                }
+                result => result,
+            })?,
+        }
         run(Step::WorkingDirectory, &mut calls::enter_home)?;
-        run(Step::Capabilities, &mut drop_capabilities)?;
-        run(Step::Dumpable, &mut || prctl(libc::PR_SET_DUMPABLE, 0))?;
+        if self.protections.wants(Protection::Capabilities) {
+            run(Step::Capabilities, &mut drop_capabilities)?;
+        }
+        let dumpable = self.dumpable();
+        run(Step::Dumpable, &mut || prctl(libc::PR_SET_DUMPABLE, dumpable.into()))?;
+        if self.landlock.is_some() {
+            // A shell without rules is not one of this policy.
+            run(Step::Landlock, &mut || place.rules.ok_or(Errno::EBADF).and_then(restrict))?;
+        }
         run(Step::Descriptors, &mut || {
             let sources = [place.stdin, place.stdout, place.stderr, place.channel];
             calls::place_descriptors(sources.map(|source| source.as_raw_fd()))
         })?;
         run(Step::CloseOthers, &mut || close_range(ABOVE_CHANNEL, libc::c_uint::MAX))?;
         run(Step::Signals, &mut || set_signal_mask(Blocked::None))?;
-        run(Step::Filter, &mut || self.delta.install())?;
-        run(Step::ReadBack, &mut calls::read_back)?;
+        if let Some(delta) = &self.delta {
+            run(Step::Filter, &mut || delta.install())?;
+        }
+        run(Step::ReadBack, &mut || calls::read_back(self.protections))?;
         stamps.set_keyring(keyring);
+        stamps.set_landlock(self.landlock.as_ref().map(RulePlan::abi));
         Ok(Hardened(()))
     }
 
@@ -200,9 +227,15 @@ impl Prepared {
             calls::set_limit(*resource, limit)?;
         }
         match own_user {
-            OwnUser::Yes => calls::set_limit(Resource::RLIMIT_NPROC, &self.processes),
-            OwnUser::No => Ok(()),
+            OwnUser::Yes if self.protections.wants(Protection::ProcessLimit) => {
+                calls::set_limit(Resource::RLIMIT_NPROC, &self.processes)
+            }
+            OwnUser::Yes | OwnUser::No => Ok(()),
         }
+    }
+
+    fn dumpable(&self) -> bool {
+        !self.protections.wants(Protection::Dumpable)
     }
 
     #[cfg(feature = "failure-injection")]

@@ -41,6 +41,7 @@ pub struct Stamps {
     begun: MonotonicNanos,
     ended: [MonotonicNanos; Self::MARKS.len()],
     own_keyring: u64,
+    landlock: u64,
 }
 
 impl Stamps {
@@ -66,10 +67,18 @@ impl Stamps {
         if self.own_keyring == 1 { Keyring::Own } else { Keyring::Templates }
     }
 
+    /// Which version of Landlock's rules holds; `None`: none.
+    pub fn landlock(&self) -> Option<u32> {
+        u32::try_from(self.landlock).ok().filter(|abi| *abi > 0)
+    }
+
     /// Native-endian bytes. Does not allocate.
     pub fn to_bytes(&self) -> [u8; Self::LENGTH] {
         let mut bytes = [0; Self::LENGTH];
-        let words = [self.begun.0].into_iter().chain(self.ended.map(|at| at.0)).chain([self.own_keyring]);
+        let words = [self.begun.0]
+            .into_iter()
+            .chain(self.ended.map(|at| at.0))
+            .chain([self.own_keyring, self.landlock]);
         for (place, word) in bytes.chunks_exact_mut(size_of::<u64>()).zip(words) {
             place.copy_from_slice(&word.to_ne_bytes());
         }
@@ -86,6 +95,7 @@ impl Stamps {
             begun: MonotonicNanos(next()),
             ended: std::array::from_fn(|_| MonotonicNanos(next())),
             own_keyring: next(),
+            landlock: next(),
         }
     }
 
@@ -103,5 +113,9 @@ impl Stamps {
 
     pub(super) fn set_keyring(&mut self, keyring: Keyring) {
         self.own_keyring = u64::from(keyring == Keyring::Own);
+    }
+
+    pub(super) fn set_landlock(&mut self, abi: Option<u32>) {
+        self.landlock = abi.unwrap_or_default().into();
     }
 }

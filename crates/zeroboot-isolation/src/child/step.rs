@@ -4,8 +4,8 @@ use nix::errno::Errno;
 
 macro_rules! steps {
     ($($(#[$doc:meta])* $step:ident = $id:literal, $name:literal;)*) => {
-        /// A step of the hardening, in the order in which [`Prepared::apply`](super::Prepared::apply) takes them; a
-        /// shell takes some of them in [`ShellPlan::settle`](crate::shell::ShellPlan::settle).
+        /// A step of the hardening. [`Prepared::apply`](super::Prepared::apply) takes them in this order, but for the last
+        /// one; a shell takes some of them in [`ShellPlan::settle`](crate::shell::ShellPlan::settle).
         ///
         /// The numbers start at 100 and are stable within a version: they travel over a pipe.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,18 +50,20 @@ steps! {
     Capabilities = 108, "drop all capabilities";
     /// `PR_SET_DUMPABLE`: off in a sandbox, on in a shell. After the last change of credentials, which resets it.
     Dumpable = 109, "set whether it may be dumped";
+    /// `landlock_restrict_self(2)`: after everything that opens a file, and before the rule set is closed.
+    Landlock = 110, "enter the Landlock rules";
     /// `dup3(2)`: standard input, output, error and the channel to 0, 1, 2 and 3.
-    Descriptors = 110, "place the descriptors";
+    Descriptors = 111, "place the descriptors";
     /// `close_range(2)` from 4 on (in a shell: all but one): close-on-exec means nothing after a fork.
-    CloseOthers = 111, "close all other descriptors";
+    CloseOthers = 112, "close all other descriptors";
     /// Signal mask emptied, or (in a shell) filled and children ignored.
-    Signals = 112, "set up signals";
+    Signals = 113, "set up signals";
     /// The delta filter: last, since it refuses steps before it.
-    Filter = 113, "install the delta filter";
+    Filter = 114, "install the delta filter";
     /// What the kernel says about this process now.
-    ReadBack = 114, "read back what holds";
+    ReadBack = 115, "read back what holds";
     /// `mount(2)`: in a shell only.
-    Mount = 115, "mount the private file systems";
+    Mount = 116, "mount the private file systems";
 }
 
 impl Step {

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::unistd::{Gid, Uid};
 
-use crate::policy::UserId;
+use crate::policy::{Protection, Protections, UserId};
 
 /// The user and group id of the template inside its user namespace.
 ///
@@ -44,25 +44,32 @@ pub enum UnshareError {
     HostName(#[source] Errno),
 }
 
-/// Gives the calling process new user, mount, ipc, uts, network and cgroup namespaces, and its *next child* a new pid
-/// namespace; the host name becomes `sandbox`. See `unshare(2)`, `user_namespaces(7)`.
+/// Gives the calling process new user, mount and ipc namespaces, those of network, host name and cgroup that are wanted,
+/// and its *next child* a new pid namespace; a new host name is `sandbox`. See `unshare(2)`, `user_namespaces(7)`.
 ///
 /// # Errors
 /// [`UnshareError`], with a remedy where the cause is known. Nothing is undone: leave the process.
-pub fn unshare() -> Result<(), UnshareError> {
-    let flags = CloneFlags::CLONE_NEWUSER
+pub fn unshare(wanted: Protections) -> Result<(), UnshareError> {
+    let mut flags = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWIPC
-        | CloneFlags::CLONE_NEWUTS
-        | CloneFlags::CLONE_NEWNET
-        | CloneFlags::CLONE_NEWCGROUP;
+        | CloneFlags::CLONE_NEWIPC;
+    for (protection, flag) in [
+        (Protection::UtsNamespace, CloneFlags::CLONE_NEWUTS),
+        (Protection::NetNamespace, CloneFlags::CLONE_NEWNET),
+        (Protection::CgroupNamespace, CloneFlags::CLONE_NEWCGROUP),
+    ] {
+        flags.set(flag, wanted.wants(protection));
+    }
     nix::sched::unshare(flags).map_err(|errno| match errno {
         Errno::ENOSPC => UnshareError::Limit(errno),
         Errno::EPERM | Errno::EACCES => UnshareError::Forbidden(errno),
         other => UnshareError::Unshare(other),
     })?;
-    nix::unistd::sethostname("sandbox").map_err(UnshareError::HostName)
+    if wanted.wants(Protection::UtsNamespace) {
+        nix::unistd::sethostname("sandbox").map_err(UnshareError::HostName)?;
+    }
+    Ok(())
 }
 
 /// How the ids of the new user namespace map to the host's.

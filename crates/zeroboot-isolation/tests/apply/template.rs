@@ -1,7 +1,7 @@
 //! The inside of the throw-away world: the template, its shell, and the child which tells what it sees.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit};
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use nix::sys::stat::fstat;
 use zeroboot_isolation::child::{Failure, Keyring, OwnUser, Place, Prepared, Stamps};
 use zeroboot_isolation::filter::Filters;
@@ -59,7 +60,7 @@ fn serve(case: &Case) -> Outcome {
     }
     // Without a user of its own the sandbox is the one user that is mapped: this program's.
     let user = if own == OwnUser::Yes { USER } else { UserId(nix::unistd::getuid().as_raw()) };
-    let shell = park(&ShellPlan::prepare(&policy, user)?)?;
+    let (shell, rules) = park(&ShellPlan::prepare(&policy, user)?)?;
     // SAFETY: the result is checked before it is owned.
     let pidfd = unsafe {
         OwnedFd::from_raw_fd(Errno::result(libc::syscall(libc::SYS_pidfd_open, shell.pid, 0))?.try_into()?)
@@ -69,7 +70,7 @@ fn serve(case: &Case) -> Outcome {
     let shells = [mounts?, ipc?];
 
     let filters = Filters::compile()?;
-    bound_template()?.seal(&filters)?;
+    bound_template()?.seal(Some(&filters))?;
     let prepared = prepare(&policy, &filters, case)?;
 
     // SAFETY: a set that is initialised before it is used.
@@ -85,7 +86,8 @@ fn serve(case: &Case) -> Outcome {
         let mut number = [0; 4];
         number_here.read_exact(&mut number)?;
         let far = far.try_clone()?;
-        in_the_child(case, &prepared, &pidfd, far, own, &shells, i32::from_ne_bytes(number))
+        let joined = Joined { shell: &pidfd, rules: &rules };
+        in_the_child(case, &prepared, &joined, far, own, &shells, i32::from_ne_bytes(number))
     })?;
     number_there.write_all(&child.pid.to_ne_bytes())?;
     drop(far);
@@ -94,26 +96,39 @@ fn serve(case: &Case) -> Outcome {
     outcome
 }
 
-/// A shell that is parked: the first process of this program's new pid namespace.
-fn park(plan: &ShellPlan) -> Outcome<Forked> {
-    let (mut ready, mut settled) = std::io::pipe()?;
+/// A shell that is parked, and the rules that it made: the first process of this program's new pid namespace.
+fn park(plan: &ShellPlan) -> Outcome<(Forked, OwnedFd)> {
+    let (near, settled) = UnixStream::pair()?;
     let shell = Forked::start(|| {
         // SAFETY: no memory is passed. The shell ends with its template.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
         unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC)?;
-        plan.settle(settled.as_fd())?;
-        settled.write_all(b"y")?;
+        let rules = plan.settle(settled.as_fd())?.ok_or("no Landlock rules")?;
+        let rights = [rules.as_raw_fd()];
+        let message = [ControlMessage::ScmRights(&rights)];
+        sendmsg::<()>(settled.as_raw_fd(), &[IoSlice::new(b"y")], &message, MsgFlags::empty(), None)?;
         plan.park()
     })?;
     drop(settled);
-    let mut answer = Vec::new();
-    ready.read_to_end(&mut answer)?;
-    if answer == b"y" { Ok(shell) } else { Err(shell.end()?.0.into()) }
+    let (mut word, mut space) = ([0; 1], nix::cmsg_space!(RawFd));
+    let mut parts = [IoSliceMut::new(&mut word)];
+    let received = recvmsg::<()>(near.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
+    let rights = received.cmsgs()?.find_map(|message| match message {
+        ControlMessageOwned::ScmRights(fds) => fds.first().copied(),
+        _ => None,
+    });
+    // SAFETY: the kernel has just made it for us.
+    let rules = rights.map(|number| unsafe { OwnedFd::from_raw_fd(number) });
+    let parked = (&near).read(&mut [0])? == 0;
+    match rules {
+        Some(rules) if parked => Ok((shell, rules)),
+        _ => Err(shell.end()?.0.into()),
+    }
 }
 
 #[cfg(feature = "failure-injection")]
 fn prepare(policy: &Policy, filters: &Filters, case: &Case) -> Outcome<Prepared> {
-    let prepared = Prepared::new(policy, filters)?;
+    let prepared = Prepared::new(policy, Some(filters))?;
     Ok(match case.fail_at {
         Some(step) => prepared.fail_at(step),
         None => prepared,
@@ -122,13 +137,19 @@ fn prepare(policy: &Policy, filters: &Filters, case: &Case) -> Outcome<Prepared>
 
 #[cfg(not(feature = "failure-injection"))]
 fn prepare(policy: &Policy, filters: &Filters, _case: &Case) -> Outcome<Prepared> {
-    Ok(Prepared::new(policy, filters)?)
+    Ok(Prepared::new(policy, Some(filters))?)
+}
+
+/// The shell that a child joins.
+struct Joined<'a> {
+    shell: &'a OwnedFd,
+    rules: &'a OwnedFd,
 }
 
 fn in_the_child(
     case: &Case,
     prepared: &Prepared,
-    shell: &OwnedFd,
+    joined: &Joined<'_>,
     far: OwnedFd,
     own_user: OwnUser,
     shells: &[std::path::PathBuf; 2],
@@ -137,11 +158,11 @@ fn in_the_child(
     let [a, b] = [std::io::pipe()?, std::io::pipe()?];
     let objects = [OwnedFd::from(a.0), OwnedFd::from(a.1), OwnedFd::from(b.1), far];
     let identities = objects.each_ref().map(|object| fstat(object).map(|stat| stat.st_ino).unwrap_or(0));
-    let shell = shell_above(shell)?;
+    let (shell, rules) = (above(joined.shell)?, above(joined.rules)?);
     let numbers = arrange(case, &objects)?;
     // SAFETY: open descriptors that nobody closes before the hardening does.
     let [stdin, stdout, stderr, channel] = numbers.map(|number| unsafe { BorrowedFd::borrow_raw(number) });
-    let place = Place { shell, user: USER, own_user, stdin, stdout, stderr, channel };
+    let place = Place { shell, rules: Some(rules), user: USER, own_user, stdin, stdout, stderr, channel };
     let mut stamps = Stamps::default();
     let outcome = prepared.apply(&place, &mut stamps);
 
@@ -174,10 +195,10 @@ fn arrange(case: &Case, objects: &[OwnedFd; 4]) -> Outcome<[RawFd; 4]> {
     Ok(wanted)
 }
 
-/// The cases lay things upon low descriptors: the pidfd gets out of their way. Its copy stays open.
-fn shell_above(shell: &OwnedFd) -> Outcome<BorrowedFd<'static>> {
+/// The cases lay things upon low descriptors: others get out of their way. The copy stays open.
+fn above(fd: &OwnedFd) -> Outcome<BorrowedFd<'static>> {
     // SAFETY: no memory is passed; the new descriptor is never closed by an owner.
-    Ok(unsafe { BorrowedFd::borrow_raw(Errno::result(libc::fcntl(shell.as_raw_fd(), libc::F_DUPFD, 200))?) })
+    Ok(unsafe { BorrowedFd::borrow_raw(Errno::result(libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD, 200))?) })
 }
 
 fn facts(

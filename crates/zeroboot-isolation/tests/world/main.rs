@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use common::{Forked, Outcome, forked, skip};
 use libtest_mimic::{Failed, Trial};
+use zeroboot_isolation::policy::Protections;
 use zeroboot_isolation::world::{Bind, IdMap, build_tree, unshare};
 
 type Test = fn() -> Result<(), Failed>;
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
 
 /// Skips where the kernel does not let this user make a world.
 fn unless_forbidden(test: Test) -> Result<(), Failed> {
-    match forked(|| Ok(unshare()?))?.0 {
+    match forked(|| Ok(unshare(Protections::STRICT)?))?.0 {
         complaint if complaint.is_empty() => test(),
         complaint => skip(&complaint),
     }
@@ -60,7 +61,7 @@ fn before_the_tree(body: impl FnOnce(IdMap) -> Outcome) -> Result<(), Failed> {
     let (mut unshared_here, mut unshared) = std::io::pipe()?;
     let (mut mapped, mut mapped_here) = std::io::pipe()?;
     let first = Forked::start(|| {
-        unshare()?;
+        unshare(Protections::STRICT)?;
         unshared.write_all(b"u")?;
         mapped.read_exact(&mut [0])?;
         Forked::start(|| body(ids))?.content()

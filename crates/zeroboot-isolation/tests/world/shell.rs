@@ -34,7 +34,7 @@ fn user() -> UserId {
 
 const SHELLS_NAMESPACES: libc::c_int = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC;
 
-/// A shell that is parked: it has closed every descriptor.
+/// A shell that is parked: it has closed every descriptor, the rules included.
 fn parked() -> Outcome<Forked> {
     let plan = ShellPlan::prepare(&Policy::strict().tmp(SIZE), user())?;
     let (mut ready, mut settled) = std::io::pipe()?;
@@ -43,9 +43,10 @@ fn parked() -> Outcome<Forked> {
         let handler: extern "C" fn(libc::c_int) = asks;
         // SAFETY: the handler does nothing but one system call.
         unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
-        plan.settle(settled.as_fd())?;
+        let rules = plan.settle(settled.as_fd())?.ok_or("no Landlock rules")?;
         let open: Vec<_> = (0..1024).filter(|number| is_open(*number)).collect();
-        settled.write_all(if open == [settled.as_raw_fd()] { b"y" } else { b"n" })?;
+        let kept = [rules.as_raw_fd(), settled.as_raw_fd()];
+        settled.write_all(if open == kept { b"y" } else { b"n" })?;
         plan.park()
     })?;
     drop(settled);
@@ -53,7 +54,7 @@ fn parked() -> Outcome<Forked> {
     ready.read_to_end(&mut answer)?;
     match &answer[..] {
         b"y" => Ok(shell),
-        b"n" => Err("the shell has kept more than one descriptor".into()),
+        b"n" => Err("the shell has kept other descriptors than the rules and its socket".into()),
         _ => Err(format!("the shell did not settle: {:?}", shell.end()?).into()),
     }
 }
@@ -82,7 +83,7 @@ fn joined(shell: &OwnedFd, body: impl FnOnce() -> Outcome) -> Outcome<Forked> {
         // As after the `execve` of a real template.
         // SAFETY: no memory is passed.
         Errno::result(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) })?;
-        bound_template()?.seal(&filters)?;
+        bound_template()?.seal(Some(&filters))?;
         // SAFETY: no memory is passed.
         let dumpable = Errno::result(unsafe { libc::prctl(libc::PR_GET_DUMPABLE) })?;
         ensure(dumpable == 0, || "the sealed template is dumpable".to_owned())?;

@@ -10,6 +10,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::{debug, debug_span, warn};
 use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_isolation::policy::Protections;
 use zeroboot_isolation::seal::SealReader;
 use zeroboot_isolation::world::IdMap;
 
@@ -28,6 +29,7 @@ pub(super) struct Generation {
     warden: Option<OwnedFd>,
     process: Child,
     seals: SealReader,
+    protections: Protections,
     copied_pages: Option<u64>,
 }
 
@@ -45,7 +47,8 @@ impl Generation {
         let seals = SealReader::new()?;
         let process = start_warden(far_warden)?;
         let (control, warden) = (Some(control), Some(warden));
-        let mut generation = Self { control, warden, process, seals, copied_pages: None };
+        let protections = recipe.policy.protections;
+        let mut generation = Self { control, warden, process, seals, protections, copied_pages: None };
         let mut fds = vec![far_control, far_output.into()];
         fds.extend(extras);
         generation.set_up(&setup, fds, ids)?;
@@ -71,6 +74,11 @@ impl Generation {
     /// How its sandboxes are looked at.
     pub(super) fn seals(&self) -> &SealReader {
         &self.seals
+    }
+
+    /// What its sandboxes must have.
+    pub(super) fn protections(&self) -> Protections {
+        self.protections
     }
 
     /// How many pages each fork copies at once.

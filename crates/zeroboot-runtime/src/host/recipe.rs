@@ -85,6 +85,7 @@ impl Recipe {
             extras: extras.len(),
             shells: self.shells,
             tmp_bytes: self.policy.limits.tmp.0,
+            protections: self.policy.protections.to_bits(),
         };
         // The types of a setup have no value that JSON cannot hold, but for paths that are not Unicode.
         let bytes = serde_json::to_vec(&setup)

@@ -13,6 +13,7 @@ use tracing::{debug_span, warn};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{Exit, monotonic_ns, pidfd_signal};
 use zeroboot_isolation::child::Stamps;
+use zeroboot_isolation::policy::Protections;
 use zeroboot_isolation::seal::{Namespace, Seal, SealError};
 use zeroboot_telemetry::{Memory, SampleError};
 
@@ -300,10 +301,11 @@ impl Live {
             Err(SealError::Gone(_)) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        if let Some(flaw) = flaw(&seal) {
+        let wanted = self.generation.protections();
+        if let Some(flaw) = flaw(&seal, wanted) {
             return Err(SpawnError::Unsealed(flaw));
         }
-        self.seal = Some(seal);
+        self.seal = Some(seal.with_word_of(stamps, wanted));
         self.flush()
     }
 
@@ -366,19 +368,15 @@ fn steps(asked: u64, template: &SpawnStamps, child: &Stamps) -> Vec<(&'static st
     parts
 }
 
-/// What every sandbox must have.
-fn flaw(seal: &Seal) -> Option<String> {
+/// What keeps a sandbox from running: a part that every one has, or a wanted protection.
+fn flaw(seal: &Seal, wanted: Protections) -> Option<String> {
     if !seal.no_new_privs {
         return Some("no_new_privs is not set".to_owned());
     }
-    if seal.seccomp_filters == 0 {
-        return Some("no system-call filter".to_owned());
-    }
-    if seal.capabilities != 0 {
-        return Some(format!("{} capabilities are left", seal.capabilities));
-    }
-    let missing = Namespace::ALL.into_iter().find(|namespace| !seal.namespaces.contains(namespace));
-    missing.map(|namespace| format!("the {} namespace is the host's", namespace.name()))
+    let own = [Namespace::User, Namespace::Pid, Namespace::Mount, Namespace::Ipc];
+    let shared = own.into_iter().find(|namespace| !seal.namespaces.contains(namespace));
+    let shared = shared.map(|namespace| format!("the {} namespace is the host's", namespace.name()));
+    shared.or_else(|| seal.flaw(wanted).map(|protection| format!("{} does not hold", protection.name())))
 }
 
 /// The number of a process as this one's `/proc` has it, from its pidfd. See `pidfd_open(2)`.

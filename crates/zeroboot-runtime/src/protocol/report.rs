@@ -89,7 +89,7 @@ impl Report {
 /// What the warden and the template tell one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkMessage {
-    /// Warden to template, with the pidfd of the shell's init: a shell is parked.
+    /// Warden to template, with the pidfd of the shell's init and, if wanted, the rules of its sandbox: a shell is parked.
     Parked {
         /// Its number.
         shell: u64,

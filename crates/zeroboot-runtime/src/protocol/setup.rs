@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use zeroboot_isolation::policy::{Bytes, Policy};
+use zeroboot_isolation::policy::{Bytes, Policy, Protections};
 use zeroboot_isolation::world::IdMap;
 
 /// The longest text that a warden or template sends about a failure, in bytes.
@@ -34,6 +34,8 @@ pub struct Setup {
     pub shells: usize,
     /// Size limit of each private file system of a sandbox, in bytes.
     pub tmp_bytes: u64,
+    /// How much each protection is wanted, as [`Protections::to_bits`] has it.
+    pub protections: [u32; 2],
 }
 
 /// Which program becomes the template.
@@ -56,6 +58,8 @@ pub struct TemplateSetup {
     pub processes: u64,
     /// Limit of a file's size, in bytes.
     pub file_bytes: Option<u64>,
+    /// How much each protection is wanted, as [`Protections::to_bits`] has it.
+    pub protections: [u32; 2],
     /// How many packets follow: those of the job that is rehearsed. None: nothing but the hardening is.
     pub rehearsal: usize,
 }
@@ -70,6 +74,7 @@ impl TemplateSetup {
             open_files: limits.open_files,
             processes: limits.processes,
             file_bytes: limits.file_size.map(|size| size.0),
+            protections: policy.protections.to_bits(),
             rehearsal,
         }
     }
@@ -77,11 +82,10 @@ impl TemplateSetup {
     /// The policy that they make.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        let policy = Policy::strict().open_files(self.open_files).processes(self.processes);
-        match self.file_bytes {
-            Some(bytes) => policy.file_size(Bytes(bytes)),
-            None => policy,
-        }
+        let mut policy = Policy::strict().open_files(self.open_files).processes(self.processes);
+        policy.limits.file_size = self.file_bytes.map(Bytes);
+        policy.protections = Protections::from_bits(self.protections);
+        policy
     }
 }
 

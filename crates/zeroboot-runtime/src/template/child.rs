@@ -5,8 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{InChild, StepFailure, StepId, leave};
 use zeroboot_isolation::child::{Hardened, OwnUser, Place, Prepared, Stamps};
-use zeroboot_isolation::policy::UserId;
 
+use super::server::Parked;
 use crate::protocol::ChannelFrame;
 
 /// The descriptors of one sandbox.
@@ -19,10 +19,11 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub(super) fn place<'a>(&'a self, shell: BorrowedFd<'a>, user: UserId, own_user: OwnUser) -> Place<'a> {
+    pub(super) fn place<'a>(&'a self, shell: &'a Parked, own_user: OwnUser) -> Place<'a> {
         Place {
-            shell,
-            user,
+            shell: shell.pidfd.as_fd(),
+            rules: shell.rules.as_ref().map(AsFd::as_fd),
+            user: shell.user,
             own_user,
             stdin: self.stdin.as_fd(),
             stdout: self.stdout.as_fd(),

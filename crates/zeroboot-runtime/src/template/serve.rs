@@ -9,6 +9,7 @@ use zeroboot_fork::working_set::CopiedAtFork;
 use zeroboot_fork::{ForkOptions, ForkPlan, Parent};
 use zeroboot_isolation::child::{OwnUser, PrepareError, Prepared};
 use zeroboot_isolation::filter::{FilterError, Filters};
+use zeroboot_isolation::policy::{Protection, Rule};
 use zeroboot_isolation::template::{SealTemplateError, bound_template};
 
 use super::rehearsal::{self, Rehearsal};
@@ -101,10 +102,14 @@ impl Template {
         if !report.is_safe() {
             return Err(ServeError::Unsafe(report.to_string()));
         }
-        let filters = Filters::compile()?;
+        let policy = setup.policy();
+        let filters = match policy.protections.rule(Protection::Filter) {
+            Rule::Waive => None,
+            Rule::Require | Rule::Prefer => Some(Filters::compile()?),
+        };
         let fork =
             ForkPlan::prepare(ForkOptions { parent: Parent::CallersParent, ..ForkOptions::default() })?;
-        let prepared = Prepared::new(&setup.policy(), &filters)?;
+        let prepared = Prepared::new(&policy, filters.as_ref())?;
         let own_user = if setup.own_user { OwnUser::Yes } else { OwnUser::No };
         let mut server = Server::new(self, fork, prepared, own_user);
 
@@ -116,7 +121,7 @@ impl Template {
                 return Ok(Ready::Sandbox(sandbox));
             }
         };
-        bounded.seal(&filters)?;
+        bounded.seal(filters.as_ref())?;
         self.tell(&FromTemplate::Serving(told))
             .map_err(|source| ServeError::Socket { socket: "control", source })?;
         Ok(Ready::Server(Box::new(server), copied))

@@ -17,8 +17,10 @@ use crate::protocol::{LinkMessage, Malformed, Report, SPAWN_REQUEST, SpawnStamps
 /// A shell that waits to be joined.
 pub(super) struct Parked {
     number: u64,
-    user: UserId,
-    pidfd: OwnedFd,
+    pub(super) user: UserId,
+    pub(super) pidfd: OwnedFd,
+    /// The Landlock rules that it made.
+    pub(super) rules: Option<OwnedFd>,
 }
 
 /// A template with all that a fork needs.
@@ -80,7 +82,7 @@ impl<'a> Server<'a> {
 
     /// In the child: hardens it. Descriptors 0 to 3 are all that is open afterwards.
     pub(super) fn enter(&self, fresh: &InChild, request: &Request, shell: &Parked) -> Sandbox {
-        let place = request.place(shell.pidfd.as_fd(), shell.user, self.own_user);
+        let place = request.place(shell, self.own_user);
         Sandbox::new(child::enter(fresh, &self.prepared, &place))
     }
 
@@ -140,11 +142,11 @@ impl<'a> Server<'a> {
                 return Err(ServeError::Gone);
             }
             let message = LinkMessage::decode(&packet[..received.length])?;
-            let (LinkMessage::Parked { shell, user }, Some([pidfd])) = (message, received.fds.exactly())
-            else {
+            let mut fds = received.fds.into_iter();
+            let (LinkMessage::Parked { shell, user }, Some(pidfd)) = (message, fds.next()) else {
                 return Err(Malformed { expected: "offer of a shell", length: received.length }.into());
             };
-            self.parked.push_back(Parked { number: shell, user: UserId(user), pidfd });
+            self.parked.push_back(Parked { number: shell, user: UserId(user), pidfd, rules: fds.next() });
             waiting = Waiting::DontWait;
         }
     }

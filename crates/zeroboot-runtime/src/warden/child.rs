@@ -2,28 +2,27 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use zeroboot_fork::{InChild, StepFailure, StepId, leave};
+use zeroboot_fork::{InChild, StepFailure, StepId, fd, leave};
 use zeroboot_isolation::shell::ShellPlan;
 
-/// The byte that a settled shell writes.
+/// The packet that a settled shell sends, with its rules.
 pub(super) const SETTLED: u8 = b's';
 
-/// Becomes a parked shell; says so, or what failed, over the pipe.
-pub(super) fn become_shell(fresh: &InChild, plan: &ShellPlan, pipe: OwnedFd) -> ! {
+/// Becomes a parked shell; says so, or what failed, over the socket.
+pub(super) fn become_shell(fresh: &InChild, plan: &ShellPlan, socket: OwnedFd) -> ! {
     let settled = fresh.repair().and_then(|()| {
-        plan.settle(pipe.as_fd())
+        plan.settle(socket.as_fd())
             .map_err(|failure| StepFailure { step: StepId(failure.step.id()), errno: failure.errno })
     });
+    // When nobody listens any more the warden is gone, and this process with it.
     match settled {
-        Ok(()) => {
-            // When nobody reads any more the warden is gone, and this process with it.
-            let _ = nix::unistd::write(&pipe, &[SETTLED]);
-            std::mem::forget(pipe);
-            plan.park()
-        }
+        Ok(Some(rules)) => drop(fd::send(socket.as_fd(), &[SETTLED], &[rules.as_fd()])),
+        Ok(None) => drop(fd::send(socket.as_fd(), &[SETTLED], &[])),
         Err(failure) => {
-            let _ = nix::unistd::write(&pipe, &failure.to_bytes());
+            let _ = fd::send(socket.as_fd(), &failure.to_bytes(), &[]);
             leave(1)
         }
     }
+    std::mem::forget(socket);
+    plan.park()
 }

@@ -24,6 +24,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{ForkError, ForkOptions, ForkPlan, Forked, PrepareError, StepFailure};
+use zeroboot_isolation::policy::Protections;
 use zeroboot_isolation::shell::ShellPlanError;
 use zeroboot_isolation::world::{LendError, TreeError, UnshareError};
 
@@ -94,7 +95,7 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
     let host_process = zeroboot_fork::pidfd_open(host_process).map_err(failed("opening the host's pidfd"))?;
     let (setup, fds) = receive_setup(host)?;
     let plan = ForkPlan::prepare(ForkOptions::default())?;
-    zeroboot_isolation::world::unshare()?;
+    zeroboot_isolation::world::unshare(Protections::from_bits(setup.protections))?;
     fd::send(host, &FromWarden::Unshared.encode(), &[]).map_err(WardenError::Tell)?;
     let mut word = [0; 8];
     let length = fd::receive_bytes(host, &mut word, Waiting::Block).map_err(WardenError::Receive)?;

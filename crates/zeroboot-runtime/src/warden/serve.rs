@@ -127,7 +127,9 @@ impl Warden<'_> {
     fn park(&mut self) -> Result<(), WardenError> {
         let parked = self.parking.park()?;
         let offer = LinkMessage::Parked { shell: parked.number, user: parked.user.0 };
-        match fd::send(self.wires.link.as_fd(), &offer.encode(), &[parked.pidfd.as_fd()]) {
+        let fds = [Some(&parked.pidfd), parked.rules.as_ref()];
+        let fds: Vec<_> = fds.into_iter().flatten().map(AsFd::as_fd).collect();
+        match fd::send(self.wires.link.as_fd(), &offer.encode(), &fds) {
             // The template is gone; its end is buried next.
             Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => {}
             Err(errno) => return Err(failed("offering a shell")(errno)),

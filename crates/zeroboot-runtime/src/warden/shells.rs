@@ -2,10 +2,9 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{ForkOptions, ForkPlan, Forked, Namespaces, SignalHandlers, StepFailure};
-use zeroboot_isolation::policy::{Bytes, Policy, UserId};
+use zeroboot_isolation::policy::{Bytes, Policy, Protections, UserId};
 use zeroboot_isolation::shell::ShellPlan;
 use zeroboot_isolation::world::TEMPLATE_USER;
 
@@ -35,6 +34,8 @@ pub(super) struct Parked {
     pub(super) user: UserId,
     pub(super) pid: u32,
     pub(super) pidfd: OwnedFd,
+    /// The Landlock rules of its sandbox.
+    pub(super) rules: Option<OwnedFd>,
 }
 
 impl Parking {
@@ -44,7 +45,8 @@ impl Parking {
             signals: SignalHandlers::Clear,
             ..ForkOptions::default()
         })?;
-        let policy = Policy::strict().tmp(Bytes(setup.tmp_bytes));
+        let mut policy = Policy::strict().tmp(Bytes(setup.tmp_bytes));
+        policy.protections = Protections::from_bits(setup.protections);
         Ok(Self { fork, policy, range: setup.range, next: 0 })
     }
 
@@ -54,15 +56,15 @@ impl Parking {
         self.next += 1;
         let user = self.user(number);
         let plan = ShellPlan::prepare(&self.policy, user)?;
-        let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("making a pipe"))?;
+        let (near, far) = fd::pair().map_err(failed("making a socket"))?;
         let child = match self.fork.fork()? {
             Forked::Parent(child) => child,
-            Forked::Child(fresh) => become_shell(&fresh, &plan, writer),
+            Forked::Child(fresh) => become_shell(&fresh, &plan, far),
         };
-        drop(writer);
-        settled(&reader)?;
+        drop(far);
+        let rules = settled(&near)?;
         let (pid, pidfd) = child.into_parts();
-        Ok(Parked { number, user, pid, pidfd })
+        Ok(Parked { number, user, pid, pidfd, rules })
     }
 
     fn user(&self, number: u64) -> UserId {
@@ -74,23 +76,22 @@ impl Parking {
     }
 }
 
-/// Reads a shell's words until it has closed its end, which it does once its filter holds.
-fn settled(pipe: &OwnedFd) -> Result<(), WardenError> {
-    let mut words = [0; 16];
-    let mut length = 0;
-    loop {
-        match nix::unistd::read(pipe.as_fd(), &mut words[length..]) {
-            Ok(0) => break,
-            Ok(more) => length += more,
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(failed("waiting for a shell")(errno)),
-        }
-    }
-    match &words[..length] {
-        [SETTLED] => Ok(()),
-        failure => match failure.try_into() {
-            Ok(failure) => Err(StepFailure::from_bytes(failure).into()),
-            Err(_) => Err(WardenError::ShellDied),
+/// Hears a shell until it has closed its end, which it does once its filter holds. Gives its rules.
+fn settled(socket: &OwnedFd) -> Result<Option<OwnedFd>, WardenError> {
+    let hear = |packet: &mut [u8]| {
+        fd::receive(socket.as_fd(), packet, Waiting::Block).map_err(failed("waiting for a shell"))
+    };
+    let mut packet = [0; size_of::<u64>()];
+    let received = hear(&mut packet)?;
+    match packet[..received.length] {
+        [SETTLED] => {}
+        ref failure => match failure.try_into() {
+            Ok(failure) => return Err(StepFailure::from_bytes(failure).into()),
+            Err(_) => return Err(WardenError::ShellDied),
         },
+    }
+    match hear(&mut packet)?.length {
+        0 => Ok(received.fds.into_iter().next()),
+        _ => Err(WardenError::ShellDied),
     }
 }

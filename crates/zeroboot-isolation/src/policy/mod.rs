@@ -3,6 +3,10 @@
 //! Only what is enforced today can be asked for. Never here: how a thing is enforced, and whether it was (that is
 //! [`crate::seal`]).
 
+mod protection;
+
+pub use protection::{Protection, Protections, Rule};
+
 /// An amount of memory or of file content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(pub u64);
@@ -77,6 +81,8 @@ pub struct Policy {
     pub limits: Limits,
     /// Network access.
     pub network: Network,
+    /// How much each protection is wanted.
+    pub protections: Protections,
 }
 
 impl Policy {
@@ -103,6 +109,13 @@ impl Policy {
     #[must_use]
     pub fn file_size(mut self, size: Bytes) -> Self {
         self.limits.file_size = Some(size);
+        self
+    }
+
+    /// Sets how much a protection is wanted.
+    #[must_use]
+    pub fn protection(mut self, protection: Protection, rule: Rule) -> Self {
+        self.protections = self.protections.with(protection, rule);
         self
     }
 
