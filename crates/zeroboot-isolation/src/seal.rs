@@ -245,11 +245,9 @@ impl Seal {
             Protection::UtsNamespace => has(Namespace::Uts),
             Protection::CgroupNamespace => has(Namespace::Cgroup),
             // A flaw of these cannot be seen; the hardening has checked them.
-            Protection::Landlock
-            | Protection::Session
-            | Protection::Keyring
-            | Protection::Dumpable
-            | Protection::ProcessLimit => true,
+            Protection::Landlock | Protection::Session | Protection::Keyring | Protection::ProcessLimit => {
+                true
+            }
         };
         Protection::ALL.into_iter().find(|protection| wanted.wants(*protection) && !holds(protection))
     }

@@ -133,7 +133,7 @@ pub(crate) fn set_signal_mask(blocked: Blocked) -> Result<(), Errno> {
     Errno::result(result).map(drop)
 }
 
-/// Asks the kernel whether `no_new_privs` and the wanted ones of filter, empty capability sets and not being dumpable
+/// Asks the kernel whether `no_new_privs`, not being dumpable, and the wanted ones of filter and empty capability sets
 /// hold. `EPROTO` if one does not.
 pub(super) fn read_back(wanted: Protections) -> Result<(), Errno> {
     let mut header = THIS_THREAD;
@@ -144,10 +144,10 @@ pub(super) fn read_back(wanted: Protections) -> Result<(), Errno> {
     let holds = [
         (Protection::Capabilities, held == [CapabilityData::default(); 2]),
         (Protection::Filter, ask(libc::PR_GET_SECCOMP, 0)? == 2),
-        (Protection::Dumpable, ask(libc::PR_GET_DUMPABLE, 0)? == 0),
     ];
     let bound = ask(libc::PR_GET_NO_NEW_PRIVS, 0)? == 1;
-    if bound && holds.into_iter().all(|(protection, holds)| holds || !wanted.wants(protection)) {
+    let dumpable = ask(libc::PR_GET_DUMPABLE, 0)? != 0;
+    if bound && !dumpable && holds.into_iter().all(|(protection, holds)| holds || !wanted.wants(protection)) {
         Ok(())
     } else {
         Err(Errno::EPROTO)

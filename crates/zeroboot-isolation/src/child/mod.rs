@@ -201,8 +201,7 @@ impl Prepared {
         if self.protections.wants(Protection::Capabilities) {
             run(Step::Capabilities, &mut drop_capabilities)?;
         }
-        let dumpable = self.dumpable();
-        run(Step::Dumpable, &mut || prctl(libc::PR_SET_DUMPABLE, dumpable.into()))?;
+        run(Step::Dumpable, &mut || prctl(libc::PR_SET_DUMPABLE, 0))?;
         if self.landlock.is_some() {
             // A shell without rules is not one of this policy.
             run(Step::Landlock, &mut || place.rules.ok_or(Errno::EBADF).and_then(restrict))?;
@@ -232,10 +231,6 @@ impl Prepared {
             }
             OwnUser::Yes | OwnUser::No => Ok(()),
         }
-    }
-
-    fn dumpable(&self) -> bool {
-        !self.protections.wants(Protection::Dumpable)
     }
 
     #[cfg(feature = "failure-injection")]

@@ -27,7 +27,7 @@ impl Rule {
 }
 
 /// A protection that can be done without. What is not listed here (the user, pid and mount namespaces, the read-only
-/// tree, `no_new_privs`, the closing of descriptors) is how a sandbox is made, and always there.
+/// tree, `no_new_privs`, not being dumpable, the closing of descriptors) is how a sandbox is made, and always there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protection {
     /// The system-call filters: which calls, with which arguments. See `seccomp(2)`.
@@ -46,15 +46,13 @@ pub enum Protection {
     Session,
     /// A session keyring of its own: keyrings are not namespaced. See `keyrings(7)`.
     Keyring,
-    /// Its files in `/proc` are not its own, and it leaves no core. See `PR_SET_DUMPABLE` in `prctl(2)`.
-    Dumpable,
     /// A limit of processes, where it has a user id of its own.
     ProcessLimit,
 }
 
 impl Protection {
     /// Every protection.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::Filter,
         Self::Landlock,
         Self::Capabilities,
@@ -63,7 +61,6 @@ impl Protection {
         Self::CgroupNamespace,
         Self::Session,
         Self::Keyring,
-        Self::Dumpable,
         Self::ProcessLimit,
     ];
 
@@ -78,7 +75,6 @@ impl Protection {
             Self::CgroupNamespace => "cgroup-namespace",
             Self::Session => "session",
             Self::Keyring => "keyring",
-            Self::Dumpable => "dumpable",
             Self::ProcessLimit => "process-limit",
         }
     }

@@ -1,0 +1,108 @@
+//! Each protection that can be waived: what holds with it, and what it would be without.
+
+mod common;
+
+use std::process::ExitCode;
+
+use common::run;
+use libtest_mimic::{Failed, Trial};
+use zeroboot::{Namespace, Policy, Protection, Rule, Template};
+
+fn main() -> ExitCode {
+    let trials = PROBES.iter().map(|probe| Trial::test(probe.protection.name(), || holds(probe)));
+    run(trials.chain([Trial::test("a_policy_without_anything_still_runs", without_anything)]).collect())
+}
+
+/// A look from inside: what the code prints with the protection, and without it.
+struct Probe {
+    protection: Protection,
+    code: &'static str,
+    /// What is waived in both runs, since it forbids the same.
+    beside: &'static [Protection],
+    with: &'static str,
+    without: &'static str,
+}
+
+const PROBES: &[Probe] = &[
+    Probe {
+        protection: Protection::Filter,
+        code: "import socket\ntry: print(bool(socket.socket()))\nexcept PermissionError as e: print(e.errno)",
+        beside: &[],
+        with: "1\n",
+        without: "True\n",
+    },
+    Probe {
+        protection: Protection::Landlock,
+        // With both waived it may mount, were it not for the rules.
+        code: "import ctypes; print(ctypes.CDLL(None).mount(b't', b'/tmp', b'tmpfs', 0, None))",
+        beside: &[Protection::Filter, Protection::Capabilities],
+        with: "-1\n",
+        without: "0\n",
+    },
+    Probe {
+        protection: Protection::Capabilities,
+        code: "print([l for l in open('/proc/self/status') if l.startswith('CapEff')][0].split()[1] == '0' * 16)",
+        beside: &[],
+        with: "True\n",
+        without: "False\n",
+    },
+    Probe {
+        protection: Protection::UtsNamespace,
+        code: "import os; print(os.uname().nodename == 'sandbox')",
+        beside: &[],
+        with: "True\n",
+        without: "False\n",
+    },
+    Probe {
+        protection: Protection::Session,
+        code: "import os; print(os.getsid(0) == os.getpid())",
+        beside: &[],
+        with: "True\n",
+        without: "False\n",
+    },
+    // What follows cannot be told apart from inside; the seal tells.
+    Probe { protection: Protection::NetNamespace, code: "", beside: &[], with: "", without: "" },
+    Probe { protection: Protection::CgroupNamespace, code: "", beside: &[], with: "", without: "" },
+    Probe { protection: Protection::Keyring, code: "", beside: &[], with: "", without: "" },
+    Probe { protection: Protection::ProcessLimit, code: "", beside: &[], with: "", without: "" },
+];
+
+fn holds(probe: &Probe) -> Result<(), Failed> {
+    let waive = |policy: Policy, protection| policy.protection(protection, Rule::Waive);
+    let policy = probe.beside.iter().copied().fold(Policy::strict(), waive);
+    let strict = Template::python().policy(policy).build()?.run(probe.code)?;
+    let waived = Template::python().policy(waive(policy, probe.protection)).build()?.run(probe.code)?;
+    if strict.stdout_lossy() != probe.with || waived.stdout_lossy() != probe.without {
+        return Err(format!("{strict:?}\n{waived:?}").into());
+    }
+    let (strict, waived) = (strict.seal.ok_or("no seal")?, waived.seal.ok_or("no seal")?);
+    let names =
+        |seal: &zeroboot::Seal| -> Vec<_> { seal.missing.iter().map(|missing| missing.name()).collect() };
+    if names(&strict).contains(&probe.protection.name()) || !names(&waived).contains(&probe.protection.name())
+    {
+        return Err(format!("{strict:?}\n{waived:?}").into());
+    }
+    let namespace = match probe.protection {
+        Protection::NetNamespace => Namespace::Net,
+        Protection::UtsNamespace => Namespace::Uts,
+        Protection::CgroupNamespace => Namespace::Cgroup,
+        _ => return Ok(()),
+    };
+    match (strict.namespaces.contains(&namespace), waived.namespaces.contains(&namespace)) {
+        (true, false) => Ok(()),
+        _ => Err(format!("{strict:?}\n{waived:?}").into()),
+    }
+}
+
+fn without_anything() -> Result<(), Failed> {
+    let policy = Protection::ALL
+        .into_iter()
+        .fold(Policy::strict(), |policy, protection| policy.protection(protection, Rule::Waive));
+    let outcome = Template::python().policy(policy).build()?.run("print(1)")?;
+    let seal = outcome.seal.ok_or("no seal")?;
+    if outcome.stdout == b"1\n" && seal.missing.len() >= Protection::ALL.len() && seal.no_new_privs {
+        Ok(())
+    } else {
+        Err(format!("{seal:?}").into())
+    }
+}
