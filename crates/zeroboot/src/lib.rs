@@ -58,8 +58,9 @@ pub use zeroboot_isolation::policy::{Bytes, Limits, Network, Policy, Protection,
 pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
 pub use zeroboot_runtime::function::init;
 pub use zeroboot_runtime::host::{
-    Account, BuildError, Cpu, Faults, Input, Interpreter, InterpreterError, Memory, Outcome, Output, Request,
-    RunError, Sandbox, SpawnError, Status, Template, TemplateBuilder, Times,
+    Account, BuildError, Cpu, Faults, Input, Interpreter, InterpreterError, Memory, Outcome, Output,
+    PolicyFileError, Request, RunError, Sandbox, SpawnError, Status, Template, TemplateBuilder, Times,
+    read_policy,
 };
 pub use zeroboot_runtime::{after_fork, function};
 pub use zeroboot_telemetry::Kib;

@@ -5,6 +5,8 @@
 
 mod protection;
 
+use std::str::FromStr;
+
 pub use protection::{Protection, Protections, Rule};
 
 /// An amount of memory or of file content.
@@ -20,6 +22,36 @@ impl Bytes {
     /// So many mebibytes (1024 × 1024 bytes each).
     pub const fn mebi(count: u64) -> Self {
         Self(count.saturating_mul(1 << 20))
+    }
+}
+
+/// A text that is no amount of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BytesError {
+    /// Not digits, or too many of them.
+    #[error("not a number with a unit, as in 16M")]
+    Number,
+    /// Letters that mean nothing.
+    #[error("the unit is none of K, M and G")]
+    Unit,
+}
+
+impl FromStr for Bytes {
+    type Err = BytesError;
+
+    /// Digits, and `K`, `M` or `G` for 1024 and its powers.
+    fn from_str(text: &str) -> Result<Self, BytesError> {
+        let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+        let unit: u64 = match &text[digits.len()..] {
+            "" => 1,
+            "K" => 1 << 10,
+            "M" => 1 << 20,
+            "G" => 1 << 30,
+            _ => return Err(BytesError::Unit),
+        };
+        let number: u64 = digits.parse().map_err(|_| BytesError::Number)?;
+        number.checked_mul(unit).map(Self).ok_or(BytesError::Number)
     }
 }
 

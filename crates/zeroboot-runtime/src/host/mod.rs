@@ -3,6 +3,7 @@
 //! | module | does |
 //! |---|---|
 //! | `builder`, `recipe` | what a template is to be |
+//! | `policy_file` | a policy from a TOML file |
 //! | `interpreter` | finds the real Python behind a shim or a virtualenv |
 //! | `embedded` | the warden and the library, as memory files |
 //! | `generation` | one living template: its processes and sockets |
@@ -19,6 +20,7 @@ mod error;
 mod generation;
 mod interpreter;
 mod outcome;
+mod policy_file;
 mod pump;
 mod recipe;
 mod request;
@@ -30,6 +32,7 @@ pub use builder::{Command, Function, Python, TemplateBuilder};
 pub use error::{BuildError, RunError, SpawnError};
 pub use interpreter::{Interpreter, InterpreterError};
 pub use outcome::{Account, Cpu, Faults, Memory, Outcome, Status, Times};
+pub use policy_file::{PolicyFileError, read_policy};
 pub use request::{Input, Output, Request};
 pub use sandbox::Sandbox;
 pub use template::Template;

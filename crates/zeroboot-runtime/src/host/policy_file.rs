@@ -1,0 +1,222 @@
+//! A policy as a file: what is not said in it is as in [`Policy::strict`].
+//!
+//! ```toml
+//! network = "none"
+//!
+//! [limits]
+//! pids = 64              # processes and threads
+//! files = 1024           # open files
+//! file-size = "10M"      # of one file
+//! tmp = "64M"            # of each private file system
+//!
+//! [protections]          # "require", "prefer" or "waive"; the names are those of `Protection::name`
+//! landlock = "prefer"
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+use zeroboot_isolation::policy::{Bytes, Policy, Protection, Rule};
+
+/// Why a policy file says nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyFileError {
+    /// The file.
+    #[error("cannot read the policy {}: {source}", path.display())]
+    Read {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line of it.
+    #[error("{}, line {line}: {cause}", path.display())]
+    Line {
+        /// The path of the file.
+        path: PathBuf,
+        /// Which line, from 1 on.
+        line: usize,
+        /// What is wrong there.
+        cause: String,
+        /// What can stand there instead.
+        remedy: String,
+    },
+}
+
+impl PolicyFileError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::Read { .. } => "name a TOML file that can be read, or say strict".to_owned(),
+            Self::Line { remedy, .. } => remedy.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    network: Option<Spanned<String>>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    protections: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Limits {
+    pids: Option<Spanned<u64>>,
+    files: Option<Spanned<u64>>,
+    file_size: Option<Spanned<String>>,
+    tmp: Option<Spanned<String>>,
+}
+
+/// A mistake, and where it begins in the text.
+struct Mistake {
+    at: usize,
+    cause: String,
+    remedy: String,
+}
+
+/// The fewest descriptors and bytes with which a sandbox can start.
+const LEAST_FILES: u64 = 16;
+const LEAST_TMP: Bytes = Bytes::kibi(64);
+
+/// Reads a policy from a TOML file.
+///
+/// # Errors
+/// [`PolicyFileError`], with the line.
+pub fn read_policy(path: &Path) -> Result<Policy, PolicyFileError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| PolicyFileError::Read { path: path.to_owned(), source })?;
+    policy(&text).map_err(|Mistake { at, cause, remedy }| PolicyFileError::Line {
+        path: path.to_owned(),
+        line: text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1,
+        cause,
+        remedy,
+    })
+}
+
+fn policy(text: &str) -> Result<Policy, Mistake> {
+    let file: File = toml::from_str(text).map_err(|error| Mistake {
+        at: error.span().map_or(0, |span| span.start),
+        cause: error.message().to_owned(),
+        remedy: "network, and the tables [limits] (pids, files, file-size, tmp) and [protections] can stand \
+                 there"
+            .to_owned(),
+    })?;
+    let mut policy = Policy::strict();
+    if let Some(network) = file.network.filter(|network| network.as_ref() != "none") {
+        return Err(wrong(&network, format!("there is no network {:?}", network.as_ref()), "say \"none\""));
+    }
+    let Limits { pids, files, file_size, tmp } = file.limits;
+    if let Some(pids) = pids {
+        policy = policy.processes(at_least(&pids, 1)?);
+    }
+    if let Some(files) = files {
+        policy = policy.open_files(at_least(&files, LEAST_FILES)?);
+    }
+    if let Some(size) = file_size {
+        policy = policy.file_size(amount(&size, Bytes(0))?);
+    }
+    if let Some(size) = tmp {
+        policy = policy.tmp(amount(&size, LEAST_TMP)?);
+    }
+    for (name, rule) in &file.protections {
+        policy = policy.protection(protection(name)?, rule_of(rule)?);
+    }
+    Ok(policy)
+}
+
+fn wrong<T>(place: &Spanned<T>, cause: String, remedy: impl Into<String>) -> Mistake {
+    Mistake { at: place.span().start, cause, remedy: remedy.into() }
+}
+
+fn at_least(count: &Spanned<u64>, least: u64) -> Result<u64, Mistake> {
+    let given = *count.as_ref();
+    if given < least {
+        return Err(wrong(count, format!("{given} is too few"), format!("say {least} or more")));
+    }
+    Ok(given)
+}
+
+fn amount(text: &Spanned<String>, least: Bytes) -> Result<Bytes, Mistake> {
+    let bytes: Bytes =
+        text.as_ref().parse().map_err(|error| wrong(text, format!("{error}"), "say \"64M\""))?;
+    if bytes < least {
+        let least = least.0 >> 10;
+        return Err(wrong(
+            text,
+            format!("{:?} is too little", text.as_ref()),
+            format!("say \"{least}K\" or more"),
+        ));
+    }
+    Ok(bytes)
+}
+
+fn protection(name: &Spanned<String>) -> Result<Protection, Mistake> {
+    let found = Protection::ALL.into_iter().find(|protection| protection.name() == name.as_ref());
+    found.ok_or_else(|| {
+        let known = Protection::ALL.map(Protection::name).join(", ");
+        wrong(name, format!("there is no protection {:?}", name.as_ref()), format!("it is one of {known}"))
+    })
+}
+
+fn rule_of(name: &Spanned<String>) -> Result<Rule, Mistake> {
+    let found = Rule::ALL.into_iter().find(|rule| rule.name() == name.as_ref());
+    found.ok_or_else(|| {
+        let known = Rule::ALL.map(Rule::name).join(", ");
+        wrong(name, format!("there is no rule {:?}", name.as_ref()), format!("it is one of {known}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str, line: usize, words: &str) {
+        let mistake = policy(text).err().unwrap_or_else(|| panic!("{text:?} was accepted"));
+        let found = text.bytes().take(mistake.at).filter(|byte| *byte == b'\n').count() + 1;
+        assert_eq!(found, line, "{text:?}: {}", mistake.cause);
+        assert!(mistake.cause.contains(words), "{text:?}: {}", mistake.cause);
+        assert!(!mistake.remedy.is_empty());
+    }
+
+    #[test]
+    fn what_is_said_is_set_and_the_rest_is_strict() {
+        assert_eq!(policy("").ok(), Some(Policy::strict()));
+        let text = "network = \"none\"\n[limits]\npids = 3\nfiles = 32\nfile-size = \"1M\"\ntmp = \"2M\"\n\
+                    [protections]\nlandlock = \"prefer\"\nfilter = \"waive\"\nkeyring = \"require\"\n";
+        let wanted = Policy::strict()
+            .processes(3)
+            .open_files(32)
+            .file_size(Bytes::mebi(1))
+            .tmp(Bytes::mebi(2))
+            .protection(Protection::Landlock, Rule::Prefer)
+            .protection(Protection::Filter, Rule::Waive)
+            .protection(Protection::Keyring, Rule::Require);
+        assert_eq!(policy(text).ok(), Some(wanted));
+    }
+
+    #[test]
+    fn each_mistake_is_named_with_its_line() {
+        refused("\nlimit = 3\n", 2, "unknown field `limit`");
+        refused("[limits]\n\npid = 3\n", 3, "unknown field `pid`");
+        refused("[limits]\npids = 0\n", 2, "too few");
+        refused("[limits]\npids = -1\n", 2, "invalid value");
+        refused("[limits]\npids = \"many\"\n", 2, "invalid type");
+        refused("[limits]\nfiles = 3\n", 2, "too few");
+        refused("[limits]\ntmp = \"1X\"\n", 2, "unit");
+        refused("[limits]\ntmp = \"1K\"\n", 2, "too little");
+        refused("[protections]\nfilter = \"off\"\n", 2, "no rule");
+        refused("[protections]\nlandlock = \"prefer\"\nwalls = \"waive\"\n", 3, "no protection");
+        refused("network = \"host\"\n", 1, "no network");
+        refused("network = \n", 1, "");
+        refused("[limits]\npids = 1\npids = 2\n", 3, "duplicate");
+    }
+}
