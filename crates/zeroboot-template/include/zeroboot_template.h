@@ -15,9 +15,10 @@
  *
  * One job is one or more packets: a byte that is 1 when another packet follows and 0 in the last one, then a piece of
  *
- *     job = name NUL count-of-arguments NUL count-of-variables NUL (argument NUL)* (K=V NUL)* body
+ *     job = name NUL argv0 NUL count-of-arguments NUL count-of-variables NUL (argument NUL)* (K=V NUL)* body
  *
- * The counts are decimal digits. The variables are those that the request adds; the rest of the environment is the
+ * The name is for messages; argv0 is what the program is called, as in main(), and the arguments follow it. The counts
+ * are decimal digits. The variables are those that the request adds; the rest of the environment is the
  * template's own.
  */
 #ifndef ZEROBOOT_TEMPLATE_H

@@ -83,16 +83,16 @@ def reseeders():
 
 
 def receive_job():
-    """The name, the arguments, the environment and the body; their layout is in the host's protocol."""
+    """The name, the whole argv, the environment and the body; their layout is in the host's protocol."""
     packet = os.read(CHANNEL, 65536)
     job = packet[1:]
     while packet[0]:
         packet = os.read(CHANNEL, 65536)
         job += packet[1:]
-    name, arguments, environment, rest = job.split(b"\0", 3)
+    name, argv0, arguments, environment, rest = job.split(b"\0", 4)
     arguments = int(arguments)
     *strings, body = rest.split(b"\0", arguments + int(environment))
-    return name, strings[:arguments], strings[arguments:], body
+    return name, [argv0, *strings[:arguments]], strings[arguments:], body
 
 
 def await_go():
@@ -178,12 +178,12 @@ def sandbox():
 
     for action in reseed:
         action()
-    name, arguments, environment, body = receive_job()
+    name, argv, environment, body = receive_job()
     name = name.decode(ENCODING, "surrogateescape")
     for variable in environment:
         key, _, value = variable.partition(b"=")
         os.environb[key] = value
-    sys.argv[:] = [name, *map(os.fsdecode, arguments)]
+    sys.argv[:] = map(os.fsdecode, argv)
     await_go()
     finish(wind_up(run(main, body, name)))
 

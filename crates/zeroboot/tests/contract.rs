@@ -333,7 +333,11 @@ fn arguments(template: &Template) -> Result<(), Failed> {
     let request = Request::script("args.py", "import sys; print(sys.argv, __name__, __file__)")
         .argument("a")
         .argument("");
-    expect(&template.execute(request)?, Status::Exited(0), "['args.py', 'a', ''] __main__ args.py\n")
+    expect(&template.execute(request)?, Status::Exited(0), "['args.py', 'a', ''] __main__ args.py\n")?;
+    let request =
+        Request::script("<stdin>", "import sys; print(sys.argv, __file__)").argv0("-").argument("a");
+    expect(&template.execute(request)?, Status::Exited(0), "['-', 'a'] <stdin>\n")?;
+    expect(&template.run("import sys; print(sys.argv)")?, Status::Exited(0), "['-c']\n")
 }
 
 fn big_script(template: &Template) -> Result<(), Failed> {

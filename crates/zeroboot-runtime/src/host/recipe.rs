@@ -97,7 +97,8 @@ impl Recipe {
     pub(super) fn rehearsal(&self) -> Result<Vec<Vec<u8>>, JobError> {
         match &self.kind {
             Kind::Python { rehearsal, .. } => {
-                Job { name: b"<rehearsal>".to_vec(), body: rehearsal.clone().into_bytes(), ..Job::default() }
+                let name = b"<rehearsal>".to_vec();
+                Job { argv0: name.clone(), name, body: rehearsal.clone().into_bytes(), ..Job::default() }
                     .packets()
             }
             Kind::Function { .. } | Kind::Command { .. } => Ok(Vec::new()),

@@ -57,16 +57,26 @@ impl Request {
     /// How much a run may write and answer unless something else is said.
     pub const OUTPUT_LIMIT: Bytes = Bytes::mebi(16);
 
-    /// Runs this code; `name` stands for it in messages.
+    /// Runs this code; `name` stands for it in messages, and is what it is called unless [`argv0`](Self::argv0) says
+    /// something else.
     pub fn script(name: impl AsRef<OsStr>, code: impl Into<Vec<u8>>) -> Self {
+        let name = name.as_ref().as_bytes().to_vec();
         Self {
-            job: Job { name: name.as_ref().as_bytes().to_vec(), body: code.into(), ..Job::default() },
+            job: Job { argv0: name.clone(), name, body: code.into(), ..Job::default() },
             stdin: Input::default(),
             stdout: Output::default(),
             stderr: Output::default(),
             timeout: Self::TIMEOUT,
             output_limit: Self::OUTPUT_LIMIT,
         }
+    }
+
+    /// Sets what the script is called: `sys.argv[0]` in Python. An interpreter says `-c` there for code of its command
+    /// line, and `-` for standard input, while its messages say `<string>` and `<stdin>`.
+    #[must_use]
+    pub fn argv0(mut self, called: impl AsRef<OsStr>) -> Self {
+        self.job.argv0 = called.as_ref().as_bytes().to_vec();
+        self
     }
 
     /// Adds an argument.

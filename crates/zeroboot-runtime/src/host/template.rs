@@ -74,12 +74,13 @@ impl Template {
         self.current().copied_pages()
     }
 
-    /// Spawns a sandbox, runs this code in it, and collects what comes: a [`Request::script`] named `<string>`.
+    /// Spawns a sandbox, runs this code in it, and collects what comes: a [`Request::script`] named
+    /// `<string>` and called `-c`, as an interpreter has it.
     ///
     /// # Errors
     /// [`RunError`]. A script that fails is no error: see [`Outcome::status`].
     pub fn run(&self, code: &str) -> Result<Outcome, RunError> {
-        self.execute(Request::script("<string>", code))
+        self.execute(Request::script("<string>", code).argv0("-c"))
     }
 
     /// Spawns a sandbox and runs this request in it, to its end.

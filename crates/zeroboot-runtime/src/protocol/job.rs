@@ -1,7 +1,7 @@
 //! What a sandbox is to do: strings that end with a NUL byte, so that any language can read it with a few lines.
 //!
 //! ```text
-//! job    = name NUL count-of-arguments NUL count-of-variables NUL (argument NUL)* (K=V NUL)* body
+//! job    = name NUL argv0 NUL count-of-arguments NUL count-of-variables NUL (argument NUL)* (K=V NUL)* body
 //! packet = more:u8 piece-of-job        more: 1 when another packet follows, 0 in the last one
 //! ```
 //!
@@ -12,12 +12,15 @@ use super::CHANNEL_FRAME;
 /// One run: what the template's author's code gets.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Job {
-    /// Arguments, without the program's own name.
+    /// Arguments, without what the program is called.
     pub arguments: Vec<Vec<u8>>,
     /// Variables beyond the standard ones, as `KEY=VALUE`.
     pub environment: Vec<Vec<u8>>,
     /// A name for messages: a script's file name, or a function's.
     pub name: Vec<u8>,
+    /// What the program is called, as the first of a process's arguments says it. Most often the name; where code came
+    /// from nowhere that has a name, messages and programs expect different things.
+    pub argv0: Vec<u8>,
     /// The code, or the request of a function.
     pub body: Vec<u8>,
 }
@@ -25,7 +28,7 @@ pub struct Job {
 /// A job that cannot be read or sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JobError {
-    /// The name, an argument or a variable holds a NUL byte, which ends a string in every process.
+    /// A name, an argument or a variable holds a NUL byte, which ends a string in every process.
     #[error("a NUL byte in the {0}")]
     Nul(&'static str),
     /// The bytes are not a job.
@@ -40,13 +43,13 @@ impl Job {
     /// [`JobError::Nul`].
     pub fn packets(&self) -> Result<Vec<Vec<u8>>, JobError> {
         let counts = [&self.arguments, &self.environment].map(|list| list.len().to_string().into_bytes());
-        let name = std::iter::once(&self.name).map(|name| ("name", name));
+        let names = [("name", &self.name), ("argv0", &self.argv0)].into_iter();
         let arguments = self.arguments.iter().map(|argument| ("arguments", argument));
         let environment = self.environment.iter().map(|variable| ("environment", variable));
         let counts = counts.iter().map(|count| ("counts", count));
 
         let mut bytes = Vec::with_capacity(self.body.len() + 256);
-        for (what, string) in name.chain(counts).chain(arguments).chain(environment) {
+        for (what, string) in names.chain(counts).chain(arguments).chain(environment) {
             if string.contains(&0) {
                 return Err(JobError::Nul(what));
             }
@@ -83,11 +86,11 @@ impl JobReader {
             return Ok(None);
         }
         let mut rest = self.bytes.as_slice();
-        let name = string(&mut rest)?;
+        let (name, argv0) = (string(&mut rest)?, string(&mut rest)?);
         let (arguments, environment) = (count(&mut rest)?, count(&mut rest)?);
         let mut strings = |count| (0..count).map(|_| string(&mut rest)).collect::<Result<_, _>>();
         let (arguments, environment) = (strings(arguments)?, strings(environment)?);
-        Ok(Some(Job { arguments, environment, name, body: rest.to_vec() }))
+        Ok(Some(Job { arguments, environment, name, argv0, body: rest.to_vec() }))
     }
 }
 
@@ -113,7 +116,8 @@ mod tests {
         let job = Job {
             arguments: vec![b"a".to_vec(), Vec::new()],
             environment: vec![b"K=V".to_vec()],
-            name: b"script.py".to_vec(),
+            name: b"<stdin>".to_vec(),
+            argv0: b"-".to_vec(),
             body: (0..200_000_u32).flat_map(u32::to_le_bytes).collect(),
         };
         let packets = job.packets().expect("encodes");
