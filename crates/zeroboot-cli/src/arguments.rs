@@ -26,16 +26,16 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "zeroboot run [OPTIONS] SCRIPT [ARGS]...\n       zeroboot run [OPTIONS] -c CODE [ARGS]..."
+)]
 pub(crate) struct RunOptions {
-    /// A file, or - for standard input.
-    #[arg(required_unless_present = "code")]
-    pub(crate) script: Option<OsString>,
-    /// Arguments of the script.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) arguments: Vec<OsString>,
-    /// Code to run instead of a file.
-    #[arg(short = 'c', value_name = "CODE")]
-    pub(crate) code: Option<String>,
+    /// A file, or - for standard input; all that follows is for the script.
+    #[arg(value_name = "SCRIPT", trailing_var_arg = true, required_unless_present = "code")]
+    pub(crate) script: Vec<OsString>,
+    /// Code to run instead of a file; all that follows is for the script.
+    #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true)]
+    pub(crate) code: Vec<OsString>,
     /// Modules to import while the template warms up.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) import: Vec<String>,

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod document;
+mod failure;
 mod run;
 
 use std::io::Write;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{Command, CommandLine};
+use failure::Failure;
 
 /// The command itself could not do it.
 const OWN_FAILURE: u8 = 125;
@@ -22,9 +24,13 @@ fn main() -> ExitCode {
     let command_line = match CommandLine::try_parse() {
         Ok(command_line) => command_line,
         Err(error) => {
-            // Where neither stream takes it there is nobody to tell.
+            if error.use_stderr() {
+                Failure::usage(&error).say();
+                return ExitCode::from(OWN_FAILURE);
+            }
+            // The help. Where nobody reads it there is nobody to tell.
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(OWN_FAILURE) } else { ExitCode::SUCCESS };
+            return ExitCode::SUCCESS;
         }
     };
     tracing_subscriber::fmt()
@@ -39,33 +45,14 @@ fn main() -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
-            let mut text = format!("zeroboot: {}\n", failure.cause);
-            if let Some(remedy) = failure.remedy {
-                text.push_str(&format!("  remedy: {remedy}\n"));
-            }
-            // Where standard error is closed there is nobody to tell.
-            let _ = std::io::stderr().write_all(text.as_bytes());
+            failure.say();
             ExitCode::from(OWN_FAILURE)
         }
-    }
-}
-
-/// Why the command could not do it, and what a person can do.
-struct Failure {
-    cause: String,
-    remedy: Option<String>,
-}
-
-impl Failure {
-    fn new(cause: impl std::fmt::Display, remedy: Option<String>) -> Self {
-        // One line: findings and causes may come in several.
-        let one_line = |text: String| text.trim().replace('\n', "; ");
-        Self { cause: one_line(cause.to_string()), remedy: remedy.map(one_line) }
     }
 }
 
 fn version() -> Result<u8, Failure> {
     writeln!(std::io::stdout(), "zeroboot {}", env!("CARGO_PKG_VERSION"))
         .map(|()| 0)
-        .map_err(|error| Failure::new(format!("cannot write to standard output: {error}"), None))
+        .map_err(|error| Failure::stream("cannot write to standard output", &error))
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{IsTerminal, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
@@ -11,9 +12,9 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use zeroboot::{Bytes, Input, Outcome, Output, Policy, Request, RunError, Status, Template};
 
-use crate::Failure;
 use crate::arguments::RunOptions;
 use crate::document::{Document, Summary, us};
+use crate::failure::Failure;
 
 /// As `timeout(1)` has it.
 const DEADLINE_STATUS: u8 = 124;
@@ -24,6 +25,7 @@ const KILLED_STATUS: u8 = 128 + 9;
 /// What is run, and where its standard input comes from.
 struct Script {
     name: OsString,
+    argv0: OsString,
     code: Vec<u8>,
     arguments: Vec<OsString>,
     reads_input: bool,
@@ -37,29 +39,42 @@ pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
 
 impl Script {
     fn read(options: &RunOptions) -> Result<Self, Failure> {
-        let mut arguments = options.arguments.clone();
-        if let Some(code) = &options.code {
-            arguments.splice(0..0, options.script.clone());
-            let name = OsString::from("<string>");
-            return Ok(Self { name, code: code.clone().into_bytes(), arguments, reads_input: true });
+        if let Some((code, arguments)) = options.code.split_first() {
+            return Ok(Self {
+                name: "<string>".into(),
+                argv0: "-c".into(),
+                code: code.as_bytes().to_vec(),
+                arguments: [arguments, &options.script].concat(),
+                reads_input: true,
+            });
         }
-        let name = options.script.clone().unwrap_or_default();
-        if name == "-" {
+        let Some((file, arguments)) = options.script.split_first() else {
+            return Err(Failure::new("there is nothing to run", "give a script, or code with -c"));
+        };
+        let arguments = arguments.to_vec();
+        if file == "-" {
             let mut code = Vec::new();
-            std::io::stdin().read_to_end(&mut code).map_err(|error| {
-                Failure::new(format!("cannot read the script from standard input: {error}"), None)
-            })?;
-            return Ok(Self { name: OsString::from("<stdin>"), code, arguments, reads_input: false });
+            std::io::stdin()
+                .read_to_end(&mut code)
+                .map_err(|error| Failure::stream("cannot read the script from standard input", &error))?;
+            return Ok(Self {
+                name: "<stdin>".into(),
+                argv0: "-".into(),
+                code,
+                arguments,
+                reads_input: false,
+            });
         }
-        let code = std::fs::read(Path::new(&name)).map_err(|error| {
-            let cause = format!("cannot read the script {}: {error}", Path::new(&name).display());
-            Failure::new(cause, Some("check the path; or give the code itself with -c".to_owned()))
+        let code = std::fs::read(Path::new(file)).map_err(|error| {
+            let cause = format!("cannot read the script {}: {error}", Path::new(file).display());
+            Failure::new(cause, "check the path; or give the code itself with -c")
         })?;
-        Ok(Self { name, code, arguments, reads_input: true })
+        Ok(Self { name: file.clone(), argv0: file.clone(), code, arguments, reads_input: true })
     }
 
     fn request(&self, options: &RunOptions) -> Request {
         let mut request = Request::script(&self.name, self.code.clone())
+            .argv0(&self.argv0)
             .timeout(options.timeout)
             .output_limit(Bytes(options.output));
         for argument in &self.arguments {
@@ -90,7 +105,7 @@ fn build(options: &RunOptions) -> Result<Template, Failure> {
     if let Some(spinner) = spinner {
         spinner.finish_and_clear();
     }
-    template.map_err(|error| Failure::new(error.cause(), error.remedy()))
+    Ok(template?)
 }
 
 fn spinner(options: &RunOptions) -> ProgressBar {
@@ -120,7 +135,7 @@ fn one(options: &RunOptions, script: &Script, template: &Template) -> Result<u8,
     if options.json {
         print_line(&Document::of(&result))?;
     }
-    let outcome = result.map_err(own_failure)?;
+    let outcome = result?;
     if !options.quiet && !options.json {
         say(&format!("{}; {}", outcome.status, outcome.account));
     }
@@ -157,7 +172,7 @@ fn many(options: &RunOptions, script: &Script, template: &Template) -> Result<u8
                 Err(error) => failed = Some(error),
             }
         }
-        Ok(())
+        Ok::<(), Failure>(())
     })?;
     let elapsed = begun.elapsed();
     summary.elapsed_us = us(elapsed);
@@ -171,7 +186,7 @@ fn many(options: &RunOptions, script: &Script, template: &Template) -> Result<u8
             elapsed.as_secs_f64()
         ));
     }
-    failed.map_or(Ok(worst), |error| Err(own_failure(error)))
+    failed.map_or(Ok(worst), |error| Err(error.into()))
 }
 
 fn show(options: &RunOptions, result: &Result<Outcome, RunError>) -> Result<(), Failure> {
@@ -180,11 +195,10 @@ fn show(options: &RunOptions, result: &Result<Outcome, RunError>) -> Result<(), 
     }
     let Ok(outcome) = result else { return Ok(()) };
     let mut stdout = std::io::stdout().lock();
-    stdout
-        .write_all(&outcome.stdout)
-        .and_then(|()| stdout.flush())
-        .and_then(|()| std::io::stderr().write_all(&outcome.stderr))
-        .map_err(cannot_write)
+    stdout.write_all(&outcome.stdout).and_then(|()| stdout.flush()).map_err(cannot_write)?;
+    std::io::stderr()
+        .write_all(&outcome.stderr)
+        .map_err(|error| Failure::stream("cannot write to standard error", &error))
 }
 
 fn status(status: Status) -> u8 {
@@ -198,22 +212,18 @@ fn status(status: Status) -> u8 {
 
 fn copy(stream: &impl AsFd) -> Result<OwnedFd, Failure> {
     let copied = stream.as_fd().try_clone_to_owned();
-    copied.map_err(|error| Failure::new(format!("cannot use a standard stream: {error}"), None))
+    copied.map_err(|error| Failure::stream("cannot use a standard stream", &error))
 }
 
 fn print_line(document: &impl serde::Serialize) -> Result<(), Failure> {
     let mut line = serde_json::to_vec(document)
-        .map_err(|error| Failure::new(format!("cannot write JSON: {error}"), None))?;
+        .map_err(|error| Failure::new(format!("cannot write JSON: {error}"), "run it without --json"))?;
     line.push(b'\n');
     std::io::stdout().write_all(&line).map_err(cannot_write)
 }
 
 fn cannot_write(error: std::io::Error) -> Failure {
-    Failure::new(format!("cannot write to standard output: {error}"), None)
-}
-
-fn own_failure(error: RunError) -> Failure {
-    Failure::new(error.cause(), error.remedy())
+    Failure::stream("cannot write to standard output", &error)
 }
 
 fn say(text: &str) {

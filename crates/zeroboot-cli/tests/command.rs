@@ -1,24 +1,24 @@
 //! The command as people and programs use it: exit statuses, messages, JSON, streams, and its death.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, ExitCode, Output, Stdio};
+use std::process::{Child, ExitCode, Output, Stdio};
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use common::{TestFile, expect, run, zeroboot};
+use libtest_mimic::{Failed, Trial};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads = Some(1);
-    let trials = vec![
+    run(vec![
         Trial::test("exit_statuses", exit_statuses),
-        Trial::test("own_failures_are_125_with_cause_and_remedy", own_failures),
         Trial::test("json_has_the_shape_of_the_contract", json),
         Trial::test("many_sandboxes_and_a_summary", many),
         Trial::test("scripts_from_files_text_and_standard_input", sources),
@@ -26,18 +26,7 @@ fn main() -> ExitCode {
         Trial::test("a_closed_or_impatient_reader_does_no_harm", readers),
         Trial::test("200_mb_of_output_in_flat_memory", flat_memory),
         Trial::test("the_death_of_the_host_leaves_nothing", death_of_the_host),
-    ];
-    libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-fn zeroboot(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zeroboot"));
-    command.arg("run").args(arguments).stdin(Stdio::null());
-    command
-}
-
-fn expect(what: &str, holds: bool, output: &Output) -> Result<(), Failed> {
-    if holds { Ok(()) } else { Err(format!("{what}: {output:?}").into()) }
+    ])
 }
 
 fn exit_statuses() -> Result<(), Failed> {
@@ -53,46 +42,6 @@ fn exit_statuses() -> Result<(), Failed> {
     ] {
         let output = zeroboot(&["-q", "--timeout", "2s", "--output", "100K", "-c", code]).output()?;
         expect(code, output.status.code() == Some(status), &output)?;
-    }
-    Ok(())
-}
-
-/// A file that is gone with the test.
-struct TestFile(std::path::PathBuf);
-
-impl TestFile {
-    fn new(name: &str, text: &str) -> Result<Self, Failed> {
-        let path = std::env::temp_dir().join(format!("zeroboot-{}-{name}", std::process::id()));
-        fs::write(&path, text)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for TestFile {
-    fn drop(&mut self) {
-        // What cannot be removed is not worth a second panic.
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-fn own_failures() -> Result<(), Failed> {
-    let code = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n";
-    let thread = TestFile::new("thread.py", code)?;
-    let thread = thread.0.display().to_string();
-    for (arguments, cause) in [
-        (vec!["/no/such/script.py"], "/no/such/script.py"),
-        (vec!["--python", "/no/such/python3", "-c", "1"], "/no/such/python3"),
-        (vec!["--import", "no_such_module", "-c", "1"], "no_such_module"),
-        (vec!["--warm", &thread, "-c", "1"], "thread"),
-    ] {
-        let output = zeroboot(&arguments).output()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let lines: Vec<&str> = said.lines().collect();
-        let fine = output.status.code() == Some(125)
-            && lines.len() == 2
-            && lines[0].contains(cause)
-            && lines[1].trim_start().starts_with("remedy: ");
-        expect(cause, fine, &output)?;
     }
     Ok(())
 }
@@ -163,12 +112,20 @@ fn sources() -> Result<(), Failed> {
     };
     for (arguments, input, wanted) in [
         (vec!["-q", &script, "a", "-b"], "in", "['a', '-b'] in\n"),
-        (vec!["-q", "-", "a"], "import sys; print(sys.argv)", "['<stdin>', 'a']\n"),
+        (vec!["-q", &script, "--json", "--", "-q"], "", "['--json', '--', '-q'] \n"),
+        (vec!["-q", "-", "-b"], "import sys; print(sys.argv)", "['-', '-b']\n"),
+        (vec!["-q", "-c", "import sys; print(sys.argv)", "-b", "--json"], "", "['-c', '-b', '--json']\n"),
         (vec!["-q", "--env", "K=V", "-c", "import os; print(os.environ['K'])"], "", "V\n"),
     ] {
         let output = piped(&arguments, input).map_err(|error| error.to_string())?;
         let fine = output.stdout == wanted.as_bytes() && output.stderr.is_empty();
         expect(wanted, fine, &output)?;
+    }
+    // What a script is called, and what it is named in messages, are two things.
+    for (arguments, name) in [(vec!["-q", "-c", "1 / 0"], "<string>"), (vec!["-q", "-"], "<stdin>")] {
+        let output = piped(&arguments, "1 / 0").map_err(|error| error.to_string())?;
+        let line = format!("File \"{name}\", line 1, in <module>");
+        expect(&line, String::from_utf8_lossy(&output.stderr).contains(&line), &output)?;
     }
     Ok(())
 }
@@ -189,8 +146,8 @@ fn shim() -> Result<(), Failed> {
 }
 
 fn readers() -> Result<(), Failed> {
-    let mut child = zeroboot(&["-q", "--timeout", "20s", "-c", "while True: print('x' * 1000)"])
-        .args(["--output", "1G"])
+    let code = "while True: print('x' * 1000)";
+    let mut child = zeroboot(&["-q", "--timeout", "20s", "--output", "1G", "-c", code])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;

@@ -1,0 +1,41 @@
+//! What the tests of the command share.
+
+use std::process::{Command, ExitCode, Output, Stdio};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Runs the trials one after the other.
+pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// `zeroboot run` with these arguments, and nothing to read.
+pub(crate) fn zeroboot(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zeroboot"));
+    command.arg("run").args(arguments).stdin(Stdio::null());
+    command
+}
+
+pub(crate) fn expect(what: &str, holds: bool, output: &Output) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(format!("{what}: {output:?}").into()) }
+}
+
+/// A file that is gone with the test.
+pub(crate) struct TestFile(pub(crate) std::path::PathBuf);
+
+impl TestFile {
+    pub(crate) fn new(name: &str, text: &str) -> Result<Self, Failed> {
+        let path = std::env::temp_dir().join(format!("zeroboot-{}-{name}", std::process::id()));
+        std::fs::write(&path, text)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for TestFile {
+    fn drop(&mut self) {
+        // What cannot be removed is not worth a second panic.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,69 @@
+//! What the command says when it could not do it: always 125, and on standard error a cause and a remedy.
+
+mod common;
+
+use std::process::{Command, ExitCode, Output};
+
+use common::{TestFile, expect, run, zeroboot};
+use libtest_mimic::{Failed, Trial};
+
+fn main() -> ExitCode {
+    run(vec![
+        Trial::test("own_failures_are_125_with_cause_and_remedy", own_failures),
+        Trial::test("a_command_line_that_is_not_understood_is_named", usage),
+        Trial::test("help_and_version_are_no_failures", help),
+    ])
+}
+
+/// That it is a failure of the command itself, whose cause and remedy hold these words.
+fn refuses(output: &Output, cause: &str, remedy: &str) -> Result<(), Failed> {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines: Vec<&str> = said.lines().collect();
+    let fine = output.status.code() == Some(125)
+        && lines.len() == 2
+        && lines[0].strip_prefix("zeroboot: ").is_some_and(|line| line.contains(cause))
+        && lines[1].strip_prefix("  remedy: ").is_some_and(|line| line.contains(remedy));
+    expect(cause, fine, output)
+}
+
+fn own_failures() -> Result<(), Failed> {
+    let code = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n";
+    let thread = TestFile::new("thread.py", code)?;
+    let thread = thread.0.display().to_string();
+    for (arguments, cause) in [
+        (vec!["/no/such/script.py"], "/no/such/script.py"),
+        (vec!["--python", "/no/such/python3", "-c", "1"], "/no/such/python3"),
+        (vec!["--import", "no_such_module", "-c", "1"], "no_such_module"),
+        (vec!["--warm", &thread, "-c", "1"], "thread"),
+    ] {
+        let output = zeroboot(&arguments).output()?;
+        refuses(&output, cause, "")?;
+    }
+    Ok(())
+}
+
+fn usage() -> Result<(), Failed> {
+    for (arguments, cause, remedy) in [
+        (&["--jsn", "-c", "1"][..], "'--jsn'", "'--json'"),
+        (&["-x"], "'-x'", "zeroboot run --help"),
+        (&[], "SCRIPT", "zeroboot run --help"),
+        (&["--count", "0", "-c", "1"], "--count", "zeroboot run --help"),
+        (&["--timeout", "1y", "-c", "1"], "unit \"y\"", "zeroboot run --help"),
+        (&["--env"], "--env", "zeroboot run --help"),
+    ] {
+        refuses(&zeroboot(arguments).output()?, cause, remedy)?;
+    }
+    let command = |arguments: &[&str]| Command::new(env!("CARGO_BIN_EXE_zeroboot")).args(arguments).output();
+    refuses(&command(&[])?, "no command", "zeroboot --help")?;
+    refuses(&command(&["runn"])?, "'runn'", "'run'")
+}
+
+fn help() -> Result<(), Failed> {
+    for (argument, word) in [("--help", "Usage: zeroboot"), ("version", "zeroboot ")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_zeroboot")).arg(argument).output()?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let fine = output.status.success() && said.contains(word) && output.stderr.is_empty();
+        expect(argument, fine, &output)?;
+    }
+    Ok(())
+}
