@@ -2,7 +2,8 @@
 
 mod common;
 
-use std::process::{Command, ExitCode, Output};
+use std::fs::{File, OpenOptions};
+use std::process::{Command, ExitCode, Output, Stdio};
 
 use common::{TestFile, expect, run, zeroboot};
 use libtest_mimic::{Failed, Trial};
@@ -11,6 +12,7 @@ fn main() -> ExitCode {
     run(vec![
         Trial::test("own_failures_are_125_with_cause_and_remedy", own_failures),
         Trial::test("a_command_line_that_is_not_understood_is_named", usage),
+        Trial::test("a_stream_that_fails_is_named", streams),
         Trial::test("help_and_version_are_no_failures", help),
     ])
 }
@@ -56,6 +58,29 @@ fn usage() -> Result<(), Failed> {
     let command = |arguments: &[&str]| Command::new(env!("CARGO_BIN_EXE_zeroboot")).args(arguments).output();
     refuses(&command(&[])?, "no command", "zeroboot --help")?;
     refuses(&command(&["runn"])?, "'runn'", "'run'")
+}
+
+fn streams() -> Result<(), Failed> {
+    let full = || OpenOptions::new().write(true).open("/dev/full");
+    let script = ["-q", "-c", "print('x', flush=True); import sys; sys.stdin.read()"];
+    let json = ["--json", "-c", "1"];
+    let many = ["-q", "--count", "2", "-c", "print(1)"];
+    for arguments in [&script[..], &json, &many] {
+        let output =
+            zeroboot(arguments).stdout(full()?).stderr(Stdio::piped()).spawn()?.wait_with_output()?;
+        refuses(&output, "standard output", "make room")?;
+    }
+    let directory = || File::open("/");
+    refuses(&zeroboot(&script).stdin(directory()?).output()?, "standard input", "a file, a pipe")?;
+    refuses(&zeroboot(&["-"]).stdin(directory()?).output()?, "standard input", "a file, a pipe")?;
+    // What is written as the script goes is the script's own affair; a document is this command's.
+    for arguments in [&json[..], &["--json", "--count", "2", "-c", "1"], &many] {
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let output = zeroboot(arguments).stdout(writer).stderr(Stdio::piped()).spawn()?.wait_with_output()?;
+        refuses(&output, "standard output", "reader")?;
+    }
+    Ok(())
 }
 
 fn help() -> Result<(), Failed> {

@@ -250,6 +250,13 @@ impl RunError {
         match self {
             Self::Spawn(error) => error.remedy(),
             Self::TemplateDied => Some("ask again: the template is built anew".to_owned()),
+            Self::Pass { stream, source } => Some(match source {
+                Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => {
+                    format!("make room where {stream} is written to, or write somewhere else")
+                }
+                Errno::EISDIR => format!("give a file, a pipe or a terminal as {stream}, or nothing"),
+                _ => format!("look where {stream} leads, and choose another file, pipe or terminal"),
+            }),
             _ => None,
         }
     }
