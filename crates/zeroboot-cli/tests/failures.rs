@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Trial::test("own_failures_are_125_with_cause_and_remedy", own_failures),
         Trial::test("a_command_line_that_is_not_understood_is_named", usage),
         Trial::test("a_stream_that_fails_is_named", streams),
+        Trial::test("what_a_warm_file_prints_is_shown_when_it_fails_only", warm_file),
         Trial::test("help_and_version_are_no_failures", help),
     ])
 }
@@ -81,6 +82,24 @@ fn streams() -> Result<(), Failed> {
         refuses(&output, "standard output", "reader")?;
     }
     Ok(())
+}
+
+fn warm_file() -> Result<(), Failed> {
+    let failing = TestFile::new("failing.py", "print('loading'); raise ValueError('no data')")?;
+    let path = failing.0.display().to_string();
+    let output = zeroboot(&["--warm", &path, "-c", "1"]).output()?;
+    refuses(&output, &format!("{path} failed: ValueError: no data; it printed: loading"), "run the file")?;
+    let ending = TestFile::new("ending.py", "import os; os._exit(3)")?;
+    let output = zeroboot(&["--warm", &ending.0.display().to_string(), "-c", "1"]).output()?;
+    refuses(&output, "the template ended while it warmed up (exit status 3)", "")?;
+
+    let fine = TestFile::new("fine.py", "print('loaded')")?;
+    let run = ["-q", "--warm", &fine.0.display().to_string(), "-c", "print(1)"];
+    let output = zeroboot(&run).output()?;
+    expect("nothing is shown", output.stdout == b"1\n" && output.stderr.is_empty(), &output)?;
+    let output = zeroboot(&run).env("RUST_LOG", "zeroboot_runtime=debug").output()?;
+    let traced = String::from_utf8_lossy(&output.stderr).contains("loaded");
+    expect("a trace", output.stdout == b"1\n" && traced, &output)
 }
 
 fn help() -> Result<(), Failed> {

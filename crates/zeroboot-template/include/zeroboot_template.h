@@ -36,6 +36,9 @@ extern "C" {
 /* Tells the host why the warm-up has failed. 0, or -1 when the host could not be told. */
 int zeroboot_fail(const char *text);
 
+/* The same where not the program's own work has failed, but the file that the host's user had it run. */
+int zeroboot_fail_file(const char *text);
+
 /*
  * Audits the process, seals it, and serves. Returns 0 once per sandbox, in the sandbox: a hardened copy of this process,
  * with no descriptor but 0, 1, 2 and the channel. Returns -1 in the template when it cannot serve (the host knows why)

@@ -20,16 +20,18 @@ CHANNEL = 3
 ENCODING = sys.getfilesystemencoding()
 
 
-def warm_up(modules, warm_fd):
+def warm_up(modules):
     for name in modules:
         __import__(name)
-    if warm_fd is not None:
-        warm = types.ModuleType("warm")
-        sys.modules["warm"] = warm
-        with open(warm_fd, "rb", closefd=False) as file:
-            source = file.read()
-        linecache.cache["warm.py"] = (lambda: source.decode("utf-8", "replace"),)
-        exec(compile(source, "warm.py", "exec", dont_inherit=True), warm.__dict__)
+
+
+def run_warm_file(warm_fd):
+    warm = types.ModuleType("warm")
+    sys.modules["warm"] = warm
+    with open(warm_fd, "rb", closefd=False) as file:
+        source = file.read()
+    linecache.cache["warm.py"] = (lambda: source.decode("utf-8", "replace"),)
+    exec(compile(source, "warm.py", "exec", dont_inherit=True), warm.__dict__)
 
 
 def own_frames_cut(error):
@@ -42,16 +44,30 @@ def own_frames_cut(error):
 def load_and_warm_up():
     fds = [int(number) for number in os.environ["ZEROBOOT_FDS"].split(",")]
     library = ctypes.PyDLL("/proc/self/fd/%d" % fds[2])
+    fail = library.zeroboot_fail
     try:
-        warm_up(sys.argv[2:], fds[4] if len(fds) > 4 else None)
+        warm_up(sys.argv[2:])
+        if len(fds) > 4:
+            fail = library.zeroboot_fail_file
+            run_warm_file(fds[4])
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException as error:
+        flush_what_can_be()
         error = own_frames_cut(error)
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        library.zeroboot_fail(text.encode("utf-8", "replace").replace(b"\0", b"?"))
+        fail(text.encode("utf-8", "replace").replace(b"\0", b"?"))
         os._exit(1)
     return library
+
+
+def flush_what_can_be():
+    """What was printed before a failure helps to understand it; the warm-up may have closed or replaced the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
 
 
 def serve(library):

@@ -35,6 +35,18 @@ pub unsafe extern "C" fn zeroboot_fail(text: *const c_char) -> c_int {
     if told { 0 } else { -1 }
 }
 
+/// The same where the file has failed that the user had the program run: 0, or -1 when the host could not be told.
+///
+/// # Safety
+/// `text` is a string that ends with a NUL byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zeroboot_fail_file(text: *const c_char) -> c_int {
+    // SAFETY: the caller's promise.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    let told = with_template(|template| template.as_ref().is_some_and(|it| it.fail_warm_file(&text).is_ok()));
+    if told { 0 } else { -1 }
+}
+
 /// Serves; returns 0 once per sandbox, in the sandbox. -1: this process cannot serve, and the host knows why.
 ///
 /// # Safety

@@ -17,6 +17,8 @@ fn main() -> ExitCode {
         Trial::test("a_rehearsal_that_fails_leaves_a_template_that_serves", failing_rehearsal),
         Trial::test("a_rehearsal_leaves_nothing_behind", rehearsal_is_a_sandbox),
         Trial::test("a_failing_import_is_named", failing_import),
+        Trial::test("a_failing_warm_file_has_its_own_remedy_and_shows_what_it_printed", failing_warm_file),
+        Trial::test("a_template_that_ends_says_how_and_what_it_printed", ending_template),
         Trial::test("a_missing_interpreter_is_named", missing_interpreter),
         Trial::test("a_thread_is_refused", thread),
         Trial::test("an_open_socket_is_refused", socket),
@@ -106,6 +108,58 @@ fn failing_import() -> Result<(), Failed> {
         {
             Ok(())
         }
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+fn failing_warm_file() -> Result<(), Failed> {
+    for (code, cause, printed) in [
+        ("print('one')\nraise ValueError('no data')", "ValueError: no data", "one"),
+        ("import sys\nprint('two', file=sys.stderr)\n1 / 0", "ZeroDivisionError", "two"),
+        (
+            "import os, sys\nos.system('echo three')\nsys.stdout.close()\nsys.exit(2)",
+            "SystemExit: 2",
+            "three",
+        ),
+        ("import no_such_module", "no_such_module", ""),
+        ("x = (", "SyntaxError", ""),
+    ] {
+        let file = WarmFile::new("failing", code)?;
+        match Template::python().warm_file(&file.0).build() {
+            Err(error @ BuildError::WarmCode { .. }) => {
+                let (words, remedy) = (error.cause(), error.remedy().unwrap_or_default());
+                let fine = words.contains(cause)
+                    && words.contains(&file.0.display().to_string())
+                    && words.contains("it printed: ") != printed.is_empty()
+                    && words.contains(printed)
+                    && remedy.contains("the file");
+                if !fine {
+                    return Err(format!("{words}; {remedy}").into());
+                }
+            }
+            other => return Err(format!("{code}: {other:?}").into()),
+        }
+    }
+    Ok(())
+}
+
+fn ending_template() -> Result<(), Failed> {
+    let last = "print('\\n'.join('line %d' % n for n in range(9)), flush=True)";
+    for (code, words) in [
+        ("import os\nos._exit(3)", "the template ended while it warmed up (exit status 3)".to_owned()),
+        (
+            &format!("import os\n{last}\nos.kill(os.getpid(), 11)"),
+            "the template ended while it warmed up (SIGSEGV); it printed: line 6\nline 7\nline 8".to_owned(),
+        ),
+    ] {
+        let file = WarmFile::new("ending", code)?;
+        match Template::python().warm_file(&file.0).build() {
+            Err(error @ BuildError::Died { .. }) if error.cause() == words && error.remedy().is_some() => {}
+            other => return Err(format!("{code}: {other:?}").into()),
+        }
+    }
+    match Template::command("/bin/false").build() {
+        Err(BuildError::Died { how, said }) if how == "exit status 1" && said.is_empty() => Ok(()),
         other => Err(format!("{other:?}").into()),
     }
 }

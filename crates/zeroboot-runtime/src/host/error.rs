@@ -20,7 +20,7 @@ pub enum BuildError {
     /// The Python interpreter.
     #[error(transparent)]
     Interpreter(#[from] InterpreterError),
-    /// The file to run at warm-up.
+    /// The file to run at warm-up cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     WarmFile {
         /// Its path.
@@ -62,13 +62,27 @@ pub enum BuildError {
     /// The warden could not build the world: its words.
     #[error("{0}")]
     Warden(String),
-    /// The warm-up failed: the last line of what it said, and all of it.
-    #[error("the warm-up failed: {cause}")]
+    /// The warm-up failed.
+    #[error("the warm-up failed: {cause}{}", printed(said))]
     WarmUp {
-        /// Its last line.
+        /// The last line of `text`.
         cause: String,
         /// The traceback, or whatever the program said.
         text: String,
+        /// The end of what it printed.
+        said: String,
+    },
+    /// The file to run at warm-up failed.
+    #[error("the warm-up file {} failed: {cause}{}", path.display(), printed(said))]
+    WarmCode {
+        /// Its path.
+        path: PathBuf,
+        /// The last line of `text`.
+        cause: String,
+        /// The traceback, in which the file is called `warm.py`.
+        text: String,
+        /// The end of what it printed.
+        said: String,
     },
     /// The template is not safe to fork.
     #[error("the template is not safe to fork: {findings}")]
@@ -82,8 +96,10 @@ pub enum BuildError {
     #[error("the template cannot be sealed: {0}")]
     Seal(String),
     /// The template ended before it served, without a word on its socket.
-    #[error("the template ended while it warmed up: {said}")]
+    #[error("the template ended while it warmed up ({how}){}", printed(said))]
     Died {
+        /// Its exit status or signal, in words.
+        how: String,
         /// The end of what it printed.
         said: String,
     },
@@ -117,8 +133,16 @@ impl BuildError {
             Self::WarmUp { cause, .. } if cause.starts_with("ModuleNotFoundError") => {
                 Some("install the module for this interpreter, or choose another one".to_owned())
             }
-            Self::WarmUp { .. } | Self::Died { .. } => {
+            Self::WarmUp { .. } => {
                 Some("run the imports with the same interpreter, outside the sandbox".to_owned())
+            }
+            Self::WarmCode { .. } => Some(
+                "run the file by itself with the same interpreter; in the template it has no network, and sees only \
+                 those files that a sandbox sees"
+                    .to_owned(),
+            ),
+            Self::Died { .. } => {
+                Some("run by itself what the template warms up: it must not end the process".to_owned())
             }
             Self::Unsafe { remedies, .. } => Some(remedies.clone()),
             Self::UserIds(_) => {
@@ -127,6 +151,18 @@ impl BuildError {
             Self::TooSlow(_) => Some("allow a longer warm-up".to_owned()),
             _ => None,
         }
+    }
+}
+
+/// How many lines of what was printed are shown in a message.
+const SHOWN_LINES: usize = 3;
+
+/// The end of what was printed, for a message; nothing where there was nothing.
+fn printed(said: &str) -> String {
+    let lines: Vec<&str> = said.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    match &lines[lines.len().saturating_sub(SHOWN_LINES)..] {
+        [] => String::new(),
+        last => format!("; it printed: {}", last.join("\n")),
     }
 }
 

@@ -96,6 +96,7 @@ impl Generation {
         match self.warden_says()? {
             FromWarden::Unshared => {}
             FromWarden::Failed(text) => return Err(BuildError::Warden(text)),
+            FromWarden::TemplateEnded(_) => return Err(talk("warden")(Errno::EBADMSG)),
         }
         ids.write(self.process.id())?;
         fd::send(self.warden(), &ToWarden::Mapped.encode(), &[]).map_err(talk("warden"))
@@ -134,18 +135,22 @@ impl Generation {
             if printing && prints {
                 printing = keep_end(&mut output, &mut said);
             } else if control {
-                return self.template_says(said);
+                return self.template_says(recipe, &said, None);
             } else if warden {
-                return match self.warden_says()? {
-                    // Its word may have come just before its end.
-                    FromWarden::Failed(text) => self.template_says(said).and(Err(BuildError::Warden(text))),
-                    FromWarden::Unshared => Err(talk("warden")(Errno::EBADMSG)),
-                };
+                // The template's word may have come just before its end.
+                let word = self.warden_says()?;
+                return self.template_says(recipe, &said, Some(word));
             }
         }
     }
 
-    fn template_says(&self, said: Vec<u8>) -> Result<Option<u64>, BuildError> {
+    /// Reads the template's word; where there is none, the warden's says why, which may have been read before.
+    fn template_says(
+        &self,
+        recipe: &Recipe,
+        said: &[u8],
+        warden: Option<FromWarden>,
+    ) -> Result<Option<u64>, BuildError> {
         let mut packet = vec![0; 1 + TEXT_LIMIT];
         let mut receive = || fd::receive_bytes(self.control(), &mut packet, Waiting::DontWait);
         let received = match receive() {
@@ -155,34 +160,47 @@ impl Generation {
         };
         let length = match received {
             Ok(length) => length,
-            Err(Errno::EAGAIN) => return Ok(None),
+            Err(Errno::EAGAIN) => 0,
             Err(errno) => return Err(talk("template")(errno)),
         };
-        let said = String::from_utf8_lossy(&said).trim().to_owned();
+        let said = String::from_utf8_lossy(said).trim().to_owned();
+        let last_line = |text: &str| text.trim().lines().last().unwrap_or("without a word").to_owned();
         match FromTemplate::decode(&packet[..length]) {
-            Some(FromTemplate::Serving(CopiedPages::Copied(pages))) => {
-                debug!(pages, "each fork copies what the rehearsal has written");
-                Ok(Some(pages))
-            }
-            Some(FromTemplate::Serving(CopiedPages::None(cause))) => {
-                warn!("sandboxes start more slowly than they could: {cause}");
-                Ok(None)
+            Some(FromTemplate::Serving(copied)) => {
+                if !said.is_empty() {
+                    debug!(%said, "what the warm-up printed");
+                }
+                Ok(pages(copied))
             }
             Some(FromTemplate::WarmUp(text)) => {
-                let cause = text.trim().lines().last().unwrap_or("without a word").to_owned();
-                Err(BuildError::WarmUp { cause, text })
+                Err(BuildError::WarmUp { cause: last_line(&text), text, said })
+            }
+            Some(FromTemplate::WarmFile(text)) => {
+                let path = recipe.warm_file().unwrap_or_default();
+                Err(BuildError::WarmCode { path, cause: last_line(&text), text, said })
             }
             Some(FromTemplate::Unsafe(findings)) => Err(BuildError::unsafe_to_fork(findings.trim())),
             Some(FromTemplate::Seal(text)) => Err(BuildError::Seal(text)),
-            None if said.is_empty() => Err(BuildError::Died { said: self.warden_last_words() }),
-            None => Err(BuildError::Died { said }),
+            None => Err(match warden.map_or_else(|| self.warden_says(), Ok) {
+                Ok(FromWarden::TemplateEnded(how)) => BuildError::Died { how, said },
+                Ok(FromWarden::Failed(text)) => BuildError::Warden(text),
+                Ok(FromWarden::Unshared) => talk("warden")(Errno::EBADMSG),
+                Err(error) => error,
+            }),
         }
     }
+}
 
-    fn warden_last_words(&self) -> String {
-        match self.warden_says() {
-            Ok(FromWarden::Failed(text)) => text,
-            _ => "it said nothing".to_owned(),
+/// How many pages each fork copies; a warning where it is none.
+fn pages(copied: CopiedPages) -> Option<u64> {
+    match copied {
+        CopiedPages::Copied(pages) => {
+            debug!(pages, "each fork copies what the rehearsal has written");
+            Some(pages)
+        }
+        CopiedPages::None(cause) => {
+            warn!("sandboxes start more slowly than they could: {cause}");
+            None
         }
     }
 }

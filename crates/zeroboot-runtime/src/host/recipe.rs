@@ -105,6 +105,14 @@ impl Recipe {
         }
     }
 
+    /// The file to run at warm-up, if there is one.
+    pub(super) fn warm_file(&self) -> Option<PathBuf> {
+        match &self.kind {
+            Kind::Python { warm, .. } => warm.clone(),
+            Kind::Function { .. } | Kind::Command { .. } => None,
+        }
+    }
+
     /// `PATH` in template and sandboxes: the interpreter's own directory first, so that `python3` is that one.
     pub(super) fn path(&self) -> String {
         let system = "/usr/local/bin:/usr/bin:/bin";

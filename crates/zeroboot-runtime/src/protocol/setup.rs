@@ -123,6 +123,8 @@ pub enum FromWarden {
     Unshared,
     /// It could not do it: cause and, where there is one, remedy.
     Failed(String),
+    /// The template has ended: with which status, or by which signal.
+    TemplateEnded(String),
 }
 
 impl FromWarden {
@@ -132,6 +134,7 @@ impl FromWarden {
         match self {
             Self::Unshared => vec![b'u'],
             Self::Failed(text) => tagged(b'f', text),
+            Self::TemplateEnded(how) => tagged(b'e', how),
         }
     }
 
@@ -141,6 +144,7 @@ impl FromWarden {
         match bytes.split_first()? {
             (b'u', []) => Some(Self::Unshared),
             (b'f', text) => Some(Self::Failed(String::from_utf8_lossy(text).into_owned())),
+            (b'e', how) => Some(Self::TemplateEnded(String::from_utf8_lossy(how).into_owned())),
             _ => None,
         }
     }
@@ -163,6 +167,8 @@ pub enum FromTemplate {
     Serving(CopiedPages),
     /// The warm-up failed.
     WarmUp(String),
+    /// The file that the user had it run has failed.
+    WarmFile(String),
     /// It is not safe to fork: the findings, one a line.
     Unsafe(String),
     /// It could not be sealed or prepared.
@@ -177,6 +183,7 @@ impl FromTemplate {
             // A number or a text: there is nothing in it that JSON cannot hold.
             Self::Serving(what) => tagged(b's', &serde_json::to_string(what).unwrap_or_default()),
             Self::WarmUp(text) => tagged(b'w', text),
+            Self::WarmFile(text) => tagged(b'f', text),
             Self::Unsafe(text) => tagged(b'a', text),
             Self::Seal(text) => tagged(b'l', text),
         }
@@ -190,6 +197,7 @@ impl FromTemplate {
         match tag {
             b's' => serde_json::from_slice(text).ok().map(Self::Serving),
             b'w' => Some(Self::WarmUp(words())),
+            b'f' => Some(Self::WarmFile(words())),
             b'a' => Some(Self::Unsafe(words())),
             b'l' => Some(Self::Seal(words())),
             _ => None,

@@ -66,6 +66,14 @@ impl Template {
         self.tell(&FromTemplate::WarmUp(text.to_owned()))
     }
 
+    /// The same where what failed is not the program's own work, but the file that the user had it run.
+    ///
+    /// # Errors
+    /// What the socket answered.
+    pub fn fail_warm_file(&self, text: &str) -> Result<(), Errno> {
+        self.tell(&FromTemplate::WarmFile(text.to_owned()))
+    }
+
     pub(super) fn tell(&self, message: &FromTemplate) -> Result<(), Errno> {
         fd::send(self.control.as_fd(), &message.encode(), &[])
     }

@@ -63,7 +63,7 @@ enum WardenError {
     ShellPlan(#[from] ShellPlanError),
     #[error("a parked shell ended before it was ready")]
     ShellDied,
-    #[error("the template ended before it served: {0}")]
+    #[error("the template ended: {0}")]
     TemplateEnded(String),
 }
 
@@ -80,8 +80,12 @@ pub fn run() -> ExitCode {
     match first_stage(host) {
         Ok(code) => code,
         Err(error) => {
+            let word = match error {
+                WardenError::TemplateEnded(how) => FromWarden::TemplateEnded(how),
+                other => FromWarden::Failed(other.to_string()),
+            };
             // When the host is gone nobody wants to know.
-            let _ = fd::send(host, &FromWarden::Failed(error.to_string()).encode(), &[]);
+            let _ = fd::send(host, &word.encode(), &[]);
             ExitCode::FAILURE
         }
     }

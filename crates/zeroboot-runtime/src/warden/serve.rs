@@ -253,6 +253,9 @@ impl Warden<'_> {
 fn in_words(status: ExitStatus) -> String {
     match status {
         ExitStatus::Exited(code) => format!("exit status {code}"),
-        ExitStatus::Signaled { signal, .. } => format!("signal {signal}"),
+        ExitStatus::Signaled { signal, .. } => match Signal::try_from(signal) {
+            Ok(name) => name.to_string(),
+            Err(_) => format!("signal {signal}"),
+        },
     }
 }
