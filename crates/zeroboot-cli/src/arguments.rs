@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use zeroboot::{Bytes, BytesError};
 
 /// Runs code in sandboxes that are forked from a warm process.
 #[derive(Debug, Parser)]
@@ -50,16 +51,19 @@ pub(crate) struct RunOptions {
     pub(crate) timeout: Duration,
     /// How much the script may write: 64K, 16M, 1G.
     #[arg(long, default_value = "16M", value_parser = bytes)]
-    pub(crate) output: u64,
-    /// Size limit of each private file system.
-    #[arg(long, default_value = "64M", value_parser = bytes)]
-    pub(crate) tmp: u64,
-    /// Limit of open files.
-    #[arg(long, default_value_t = 1024)]
-    pub(crate) files: u64,
-    /// Limit of processes and threads.
-    #[arg(long, default_value_t = 64)]
-    pub(crate) pids: u64,
+    pub(crate) output: Bytes,
+    /// What a sandbox may do and take: strict, or a TOML file; the limits below go before what it says.
+    #[arg(long, value_name = "NAME|FILE", default_value = "strict")]
+    pub(crate) policy: PathBuf,
+    /// Size limit of each private file system [strict: 64M].
+    #[arg(long, value_parser = bytes)]
+    pub(crate) tmp: Option<Bytes>,
+    /// Limit of open files [strict: 1024].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(16..))]
+    pub(crate) files: Option<u64>,
+    /// Limit of processes and threads [strict: 64].
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) pids: Option<u64>,
     /// A variable of the script's environment.
     #[arg(long, value_name = "K=V", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,
@@ -93,17 +97,9 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "not a length of time".to_owned())
 }
 
-fn bytes(text: &str) -> Result<u64, String> {
-    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let shift = match &text[digits.len()..] {
-        "" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        unit => return Err(format!("unknown unit {unit:?}: use K, M or G")),
-    };
-    let number: u64 = digits.parse().map_err(|_| "not a number with a unit, as in 16M".to_owned())?;
-    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0).ok_or_else(|| "not an amount".to_owned())
+fn bytes(text: &str) -> Result<Bytes, String> {
+    let bytes: Bytes = text.parse().map_err(|error: BytesError| error.to_string())?;
+    if bytes == Bytes(0) { Err("not an amount".to_owned()) } else { Ok(bytes) }
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -135,9 +131,9 @@ mod tests {
 
     #[test]
     fn amounts() {
-        assert_eq!(bytes("64K"), Ok(64 << 10));
-        assert_eq!(bytes("16M"), Ok(16 << 20));
-        assert_eq!(bytes("7"), Ok(7));
+        assert_eq!(bytes("64K"), Ok(Bytes::kibi(64)));
+        assert_eq!(bytes("16M"), Ok(Bytes::mebi(16)));
+        assert_eq!(bytes("7"), Ok(Bytes(7)));
         for wrong in ["", "M", "-1M", "0", "1T", "99999999999G"] {
             assert!(bytes(wrong).is_err(), "{wrong}");
         }

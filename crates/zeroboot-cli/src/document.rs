@@ -67,6 +67,7 @@ struct SealDocument {
     seccomp_filters: u32,
     capabilities: u32,
     namespaces: Vec<&'static str>,
+    landlock: Option<u32>,
     missing: Vec<&'static str>,
 }
 
@@ -153,6 +154,7 @@ impl SealDocument {
             seccomp_filters: seal.seccomp_filters,
             capabilities: seal.capabilities,
             namespaces: seal.namespaces.iter().map(|namespace| namespace.name()).collect(),
+            landlock: seal.landlock,
             missing: seal.missing.iter().map(|missing| missing.name()).collect(),
         }
     }

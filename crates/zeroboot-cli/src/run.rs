@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use zeroboot::{Bytes, Input, Outcome, Output, Policy, Request, RunError, Status, Template};
+use zeroboot::{Input, Outcome, Output, Policy, Request, RunError, Status, Template};
 
 use crate::arguments::RunOptions;
 use crate::document::{Document, Summary, us};
@@ -76,7 +76,7 @@ impl Script {
         let mut request = Request::script(&self.name, self.code.clone())
             .argv0(&self.argv0)
             .timeout(options.timeout)
-            .output_limit(Bytes(options.output));
+            .output_limit(options.output);
         for argument in &self.arguments {
             request = request.argument(argument);
         }
@@ -89,10 +89,9 @@ impl Script {
 
 /// Warms the template up; a spinner turns meanwhile if somebody looks.
 fn build(options: &RunOptions) -> Result<Template, Failure> {
-    let policy = Policy::strict().tmp(Bytes(options.tmp)).open_files(options.files).processes(options.pids);
     let mut builder = Template::python()
         .interpreter(&options.python)
-        .policy(policy)
+        .policy(policy(options)?)
         .parked_shells(usize::try_from(options.parallel).unwrap_or(1) + 1);
     for module in &options.import {
         builder = builder.import(module);
@@ -106,6 +105,20 @@ fn build(options: &RunOptions) -> Result<Template, Failure> {
         spinner.finish_and_clear();
     }
     Ok(template?)
+}
+
+/// The named one, with the limits of the command line.
+fn policy(options: &RunOptions) -> Result<Policy, Failure> {
+    let mut policy = match options.policy.to_str() {
+        Some("strict") => Policy::strict(),
+        _ => zeroboot::read_policy(&options.policy)
+            .map_err(|error| Failure::new(error.to_string(), error.remedy()))?,
+    };
+    let limits = &mut policy.limits;
+    limits.tmp = options.tmp.unwrap_or(limits.tmp);
+    limits.open_files = options.files.unwrap_or(limits.open_files);
+    limits.processes = options.pids.unwrap_or(limits.processes);
+    Ok(policy)
 }
 
 fn spinner(options: &RunOptions) -> ProgressBar {

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Trial::test("json_has_the_shape_of_the_contract", json),
         Trial::test("many_sandboxes_and_a_summary", many),
         Trial::test("scripts_from_files_text_and_standard_input", sources),
+        Trial::test("a_policy_file_is_obeyed", policy_file),
         Trial::test("a_shim_is_seen_through", shim),
         Trial::test("a_closed_or_impatient_reader_does_no_harm", readers),
         Trial::test("200_mb_of_output_in_flat_memory", flat_memory),
@@ -128,6 +129,25 @@ fn sources() -> Result<(), Failed> {
         expect(&line, String::from_utf8_lossy(&output.stderr).contains(&line), &output)?;
     }
     Ok(())
+}
+
+/// What the file says holds, and a limit of the command line goes before it.
+fn policy_file() -> Result<(), Failed> {
+    let text = "[limits]\nfiles = 40\npids = 9\ntmp = \"1M\"\n[protections]\nlandlock = \"waive\"\n";
+    let file = TestFile::new("policy.toml", text)?;
+    let path = file.0.to_str().ok_or("a path")?;
+    let code = "import os, resource\nprint(resource.getrlimit(resource.RLIMIT_NOFILE)[0], os.statvfs('/tmp').f_blocks)";
+    for (more, wanted) in [(&[][..], "40 256\n"), (&["--files", "50"], "50 256\n")] {
+        let arguments = [&["--json", "--policy", path], more, &["-c", code]].concat();
+        let output = zeroboot(&arguments).output()?;
+        let [document] = &documents(&output)?[..] else { return Err(format!("{output:?}").into()) };
+        let missing = document["seal"]["missing"].as_array().ok_or("a list")?;
+        let holds = document["stdout"] == wanted && missing.contains(&"landlock".into());
+        expect("the policy", holds && document["seal"]["landlock"].is_null(), &output)?;
+    }
+    let output = zeroboot(&["--json", "-c", "1"]).output()?;
+    let [document] = &documents(&output)?[..] else { return Err(format!("{output:?}").into()) };
+    expect("strict", document["seal"]["landlock"].as_u64() > Some(0), &output)
 }
 
 fn shim() -> Result<(), Failed> {

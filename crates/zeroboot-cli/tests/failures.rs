@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     run(vec![
         Trial::test("own_failures_are_125_with_cause_and_remedy", own_failures),
         Trial::test("a_command_line_that_is_not_understood_is_named", usage),
+        Trial::test("a_wrong_policy_is_named_by_its_line", policies),
         Trial::test("a_stream_that_fails_is_named", streams),
         Trial::test("what_a_warm_file_prints_is_shown_when_it_fails_only", warm_file),
         Trial::test("help_and_version_are_no_failures", help),
@@ -59,6 +60,25 @@ fn usage() -> Result<(), Failed> {
     let command = |arguments: &[&str]| Command::new(env!("CARGO_BIN_EXE_zeroboot")).args(arguments).output();
     refuses(&command(&[])?, "no command", "zeroboot --help")?;
     refuses(&command(&["runn"])?, "'runn'", "'run'")
+}
+
+/// Before anything is started: the interpreter does not exist either, and is not what is complained about.
+fn policies() -> Result<(), Failed> {
+    let refused =
+        |path: &str| zeroboot(&["--policy", path, "--python", "/no/such/python3", "-c", "1"]).output();
+    for (text, cause, remedy) in [
+        ("[limits]\npid = 3\n", "line 2: unknown field `pid`", "pids"),
+        ("[limits]\npids = 0\n", "line 2: 0 is too few", "1 or more"),
+        ("[limits]\n\ntmp = \"1X\"\n", "line 3: the unit", "64M"),
+        ("[protections]\nwall = \"waive\"\n", "line 2: there is no protection \"wall\"", "landlock"),
+        ("[protections]\nfilter = \"off\"\n", "line 2: there is no rule \"off\"", "waive"),
+        ("network = \"host\"\n", "line 1: there is no network", "none"),
+        ("[limits\n", "line 1: ", "[limits]"),
+    ] {
+        let file = TestFile::new("policy.toml", text)?;
+        refuses(&refused(file.0.to_str().ok_or("a path")?)?, cause, remedy)?;
+    }
+    refuses(&refused("/no/such/policy.toml")?, "/no/such/policy.toml", "strict")
 }
 
 fn streams() -> Result<(), Failed> {

@@ -54,7 +54,9 @@
 
 #![forbid(unsafe_code)]
 
-pub use zeroboot_isolation::policy::{Bytes, Limits, Network, Policy, Protection, Protections, Rule};
+pub use zeroboot_isolation::policy::{
+    Bytes, BytesError, Limits, Network, Policy, Protection, Protections, Rule,
+};
 pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
 pub use zeroboot_runtime::function::init;
 pub use zeroboot_runtime::host::{
