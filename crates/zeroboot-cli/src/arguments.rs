@@ -22,8 +22,19 @@ pub(crate) enum Command {
     /// Exit status: the script's own; 124 at its deadline; 125 when zeroboot itself could not do it; 128+n when signal n
     /// ended it. The script's output passes through unchanged.
     Run(Box<RunOptions>),
+    /// Says what this host can enforce, with the cause and remedy of what it cannot.
+    ///
+    /// A real sandbox is made and thrown away. Exit status: 0 when the policy strict can be had, 125 when not.
+    Doctor(DoctorOptions),
     /// Says which version this is.
     Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    /// One JSON document.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

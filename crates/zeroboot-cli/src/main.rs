@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod doctor;
 mod document;
 mod failure;
 mod run;
@@ -21,6 +22,8 @@ use failure::Failure;
 const OWN_FAILURE: u8 = 125;
 
 fn main() -> ExitCode {
+    // The doctor's probe is this program itself.
+    zeroboot::init();
     let command_line = match CommandLine::try_parse() {
         Ok(command_line) => command_line,
         Err(error) => {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         .init();
     let result = match command_line.command {
         Command::Run(options) => run::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Version => version(),
     };
     match result {

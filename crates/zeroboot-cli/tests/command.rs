@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, ExitCode, Output, Stdio};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::Duration;
 
 use common::{TestFile, expect, run, zeroboot};
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Trial::test("many_sandboxes_and_a_summary", many),
         Trial::test("scripts_from_files_text_and_standard_input", sources),
         Trial::test("a_policy_file_is_obeyed", policy_file),
+        Trial::test("the_doctor_tells_what_can_be_had", doctor),
         Trial::test("a_shim_is_seen_through", shim),
         Trial::test("a_closed_or_impatient_reader_does_no_harm", readers),
         Trial::test("200_mb_of_output_in_flat_memory", flat_memory),
@@ -148,6 +149,26 @@ fn policy_file() -> Result<(), Failed> {
     let output = zeroboot(&["--json", "-c", "1"]).output()?;
     let [document] = &documents(&output)?[..] else { return Err(format!("{output:?}").into()) };
     expect("strict", document["seal"]["landlock"].as_u64() > Some(0), &output)
+}
+
+/// Its words are those of a sandbox's seal.
+fn doctor() -> Result<(), Failed> {
+    let command = |arguments: &[&str]| Command::new(env!("CARGO_BIN_EXE_zeroboot")).args(arguments).output();
+    let output = command(&["doctor", "--json"])?;
+    let [report] = &documents(&output)?[..] else { return Err(format!("{output:?}").into()) };
+    let findings = report["findings"].as_array().ok_or("a list")?;
+    let without: Vec<&Value> =
+        findings.iter().filter(|finding| finding["holds"] == false).map(|finding| &finding["what"]).collect();
+    let run = zeroboot(&["--json", "-c", "1"]).output()?;
+    let [document] = &documents(&run)?[..] else { return Err(format!("{run:?}").into()) };
+    let missing = document["seal"]["missing"].as_array().ok_or("a list")?;
+    let same = missing.iter().all(|name| without.contains(&name));
+    expect("the doctor", same && report["strict"] == true && output.status.code() == Some(0), &output)?;
+
+    let table = command(&["doctor"])?;
+    let lines = String::from_utf8_lossy(&table.stdout).into_owned();
+    let words = ["a strict sandbox can be made", "landlock", "python3"];
+    expect("the table", words.iter().all(|word| lines.contains(word)) && !lines.contains('\x1b'), &table)
 }
 
 fn shim() -> Result<(), Failed> {

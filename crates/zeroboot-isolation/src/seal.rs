@@ -80,8 +80,6 @@ pub enum Missing {
     Protection(Protection),
     /// No bound on memory.
     MemoryLimit,
-    /// No bound on the number of processes that holds whatever the user id.
-    ProcessLimit,
     /// No bound on CPU time.
     CpuLimit,
     /// The process has the user id of its reader: towards the kernel it is the same user.
@@ -94,7 +92,6 @@ impl Missing {
         match self {
             Self::Protection(protection) => protection.name(),
             Self::MemoryLimit => "memory limit",
-            Self::ProcessLimit => "process limit",
             Self::CpuLimit => "cpu limit",
             Self::OwnUser => "own user id",
         }
@@ -206,7 +203,7 @@ impl SealReader {
             }
         }
 
-        let mut missing = vec![Missing::MemoryLimit, Missing::ProcessLimit, Missing::CpuLimit];
+        let mut missing = vec![Missing::MemoryLimit, Missing::CpuLimit];
         if status.number("Uid:", 10)? == u64::from(Uid::effective().as_raw()) {
             missing.push(Missing::OwnUser);
         }
@@ -226,9 +223,11 @@ impl Seal {
     #[must_use]
     pub fn with_word_of(mut self, stamps: &Stamps, wanted: Protections) -> Self {
         self.landlock = stamps.landlock();
+        let own_user = !self.missing.contains(&Missing::OwnUser);
         let is_missing = |protection: &Protection| match protection {
             Protection::Landlock => self.landlock.is_none(),
             Protection::Keyring => stamps.keyring() == Keyring::Templates,
+            Protection::ProcessLimit => !own_user || !wanted.wants(Protection::ProcessLimit),
             other => !wanted.wants(*other),
         };
         self.missing.extend(Protection::ALL.into_iter().filter(is_missing).map(Missing::Protection));

@@ -6,11 +6,15 @@ use std::process::ExitCode;
 
 use common::run;
 use libtest_mimic::{Failed, Trial};
-use zeroboot::{Namespace, Policy, Protection, Rule, Template};
+use zeroboot::{BuildError, Missing, Namespace, Policy, Protection, Rule, Template};
 
 fn main() -> ExitCode {
     let trials = PROBES.iter().map(|probe| Trial::test(probe.protection.name(), || holds(probe)));
-    run(trials.chain([Trial::test("a_policy_without_anything_still_runs", without_anything)]).collect())
+    let more = [
+        Trial::test("a_policy_without_anything_still_runs", without_anything),
+        Trial::test("what_is_required_and_cannot_be_had_is_an_error", required),
+    ];
+    run(trials.chain(more).collect())
 }
 
 /// A look from inside: what the code prints with the protection, and without it.
@@ -78,7 +82,10 @@ fn holds(probe: &Probe) -> Result<(), Failed> {
     let (strict, waived) = (strict.seal.ok_or("no seal")?, waived.seal.ok_or("no seal")?);
     let names =
         |seal: &zeroboot::Seal| -> Vec<_> { seal.missing.iter().map(|missing| missing.name()).collect() };
-    if names(&strict).contains(&probe.protection.name()) || !names(&waived).contains(&probe.protection.name())
+    // An ordinary user has no limit of processes to give.
+    let had = probe.protection != Protection::ProcessLimit || !names(&strict).contains(&"own user id");
+    if names(&strict).contains(&probe.protection.name()) == had
+        || !names(&waived).contains(&probe.protection.name())
     {
         return Err(format!("{strict:?}\n{waived:?}").into());
     }
@@ -104,5 +111,18 @@ fn without_anything() -> Result<(), Failed> {
         Ok(())
     } else {
         Err(format!("{seal:?}").into())
+    }
+}
+
+/// As root everything can be had, or the other tests fail.
+fn required() -> Result<(), Failed> {
+    let policy = Policy::strict().protection(Protection::ProcessLimit, Rule::Require);
+    match Template::python().policy(policy).build() {
+        Ok(template) => match template.run("1")?.seal.ok_or("no seal")?.missing.contains(&Missing::OwnUser) {
+            false => Ok(()),
+            true => Err("an ordinary user has it".into()),
+        },
+        Err(error @ BuildError::ProcessLimit) if error.remedy().is_some() => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

@@ -46,7 +46,8 @@ pub enum Protection {
     Session,
     /// A session keyring of its own: keyrings are not namespaced. See `keyrings(7)`.
     Keyring,
-    /// A limit of processes, where it has a user id of its own.
+    /// A limit of processes. The kernel counts per user: only a sandbox with a user id of its own has one, and only a
+    /// root host can give it that. See `RLIMIT_NPROC` in `getrlimit(2)`.
     ProcessLimit,
 }
 
@@ -92,8 +93,10 @@ pub struct Protections {
 }
 
 impl Protections {
-    /// Everything is required but for the keyring, whose quota others can use up.
-    pub const STRICT: Self = Self { required: !Protection::Keyring.bit(), waived: 0 };
+    /// Everything is required but for the keyring, whose quota others can use up, and the limit of processes, which an
+    /// ordinary user cannot have.
+    pub const STRICT: Self =
+        Self { required: !(Protection::Keyring.bit() | Protection::ProcessLimit.bit()), waived: 0 };
 
     /// The rule of this protection.
     pub const fn rule(self, protection: Protection) -> Rule {

@@ -45,6 +45,9 @@ pub enum BuildError {
         /// Why.
         source: std::io::Error,
     },
+    /// A limit of processes that the policy requires, and that this user cannot give.
+    #[error("a limit of processes needs a user id for each sandbox, which an ordinary user cannot lend")]
+    ProcessLimit,
     /// This process's own namespaces.
     #[error(transparent)]
     OwnNamespaces(#[from] SealError),
@@ -149,6 +152,9 @@ impl BuildError {
                 Some("the host needs /proc, and as root the right to map user ids (CAP_SETUID)".to_owned())
             }
             Self::TooSlow(_) => Some("allow a longer warm-up".to_owned()),
+            Self::ProcessLimit => {
+                Some("run as root, or with a policy that says process-limit = \"prefer\"".to_owned())
+            }
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::{debug, debug_span, warn};
 use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_isolation::policy::Protections;
+use zeroboot_isolation::policy::{Protection, Protections, Rule};
 use zeroboot_isolation::seal::SealReader;
 use zeroboot_isolation::world::IdMap;
 
@@ -38,6 +38,10 @@ impl Generation {
     pub(super) fn build(recipe: &Recipe) -> Result<Self, BuildError> {
         let _span = debug_span!("build").entered();
         let ids = IdMap::of_this_process();
+        let process_limit = recipe.policy.protections.rule(Protection::ProcessLimit);
+        if ids == IdMap::Single && process_limit == Rule::Require {
+            return Err(BuildError::ProcessLimit);
+        }
         let (setup, extras) = recipe.setup(ids)?;
         let (warden, far_warden) = fd::pair().map_err(resource("the warden's socket"))?;
         let (control, far_control) = fd::pair().map_err(resource("the control socket"))?;
