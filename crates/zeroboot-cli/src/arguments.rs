@@ -1,7 +1,8 @@
 //! What the command line looks like.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -78,6 +79,9 @@ pub(crate) struct RunOptions {
     /// A variable of the script's environment.
     #[arg(long, value_name = "K=V", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,
+    /// A file or directory of the host to show, read-only; at the same place unless another one is given.
+    #[arg(long, value_name = "PATH[:DEST]", value_parser = clap::value_parser!(OsString))]
+    pub(crate) ro: Vec<OsString>,
     /// In how many sandboxes of one template.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: u32,
@@ -90,6 +94,16 @@ pub(crate) struct RunOptions {
     /// Nothing of zeroboot's own on standard error.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
+
+/// What `--ro` says: the path, and the place after the last colon. A path with a colon in it needs its place.
+pub(crate) fn view(text: &OsStr) -> (&Path, Option<&Path>) {
+    let path = |bytes| Path::new(OsStr::from_bytes(bytes));
+    let bytes = text.as_bytes();
+    match bytes.iter().rposition(|byte| *byte == b':') {
+        Some(colon) => (path(&bytes[..colon]), Some(path(&bytes[colon + 1..]))),
+        None => (path(bytes), None),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -128,6 +142,18 @@ mod tests {
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory;
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn views() {
+        for (text, path, place) in [
+            ("/data", "/data", None),
+            ("data:/data", "data", Some("/data")),
+            ("a:b:/data", "a:b", Some("/data")),
+            ("/data:", "/data", Some("")),
+        ] {
+            assert_eq!(view(OsStr::new(text)), (Path::new(path), place.map(Path::new)));
+        }
     }
 
     #[test]

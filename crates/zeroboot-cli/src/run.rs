@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use zeroboot::{Input, Outcome, Output, Policy, Request, RunError, Status, Template};
 
-use crate::arguments::RunOptions;
+use crate::arguments::{RunOptions, view};
 use crate::document::{Document, Summary, us};
 use crate::failure::Failure;
 
@@ -98,6 +98,12 @@ fn build(options: &RunOptions) -> Result<Template, Failure> {
     }
     if let Some(file) = &options.warm {
         builder = builder.warm_file(file);
+    }
+    for text in &options.ro {
+        builder = match view(text) {
+            (path, None) => builder.read_only(path),
+            (path, Some(place)) => builder.read_only_at(path, place),
+        };
     }
     let spinner = (!options.quiet && std::io::stderr().is_terminal()).then(|| spinner(options));
     let template = builder.build();

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Trial::test("scripts_from_files_text_and_standard_input", sources),
         Trial::test("a_policy_file_is_obeyed", policy_file),
         Trial::test("the_doctor_tells_what_can_be_had", doctor),
+        Trial::test("a_file_of_the_host_can_be_shown", view),
         Trial::test("a_shim_is_seen_through", shim),
         Trial::test("a_closed_or_impatient_reader_does_no_harm", readers),
         Trial::test("200_mb_of_output_in_flat_memory", flat_memory),
@@ -169,6 +170,16 @@ fn doctor() -> Result<(), Failed> {
     let lines = String::from_utf8_lossy(&table.stdout).into_owned();
     let words = ["a strict sandbox can be made", "landlock", "python3"];
     expect("the table", words.iter().all(|word| lines.contains(word)) && !lines.contains('\x1b'), &table)
+}
+
+fn view() -> Result<(), Failed> {
+    let file = TestFile::new("shown", "shown")?;
+    let (first, second) = (format!("{}:/data/a", file.0.display()), format!("{}:/data/b", file.0.display()));
+    let code =
+        "import os, sys; print([open(path).read() for path in sys.argv[1:]], os.access('/data/a', os.W_OK))";
+    let arguments = ["-q", "--ro", &first, "--ro", &second, "-c", code, "/data/a", "/data/b"];
+    let output = zeroboot(&arguments).output()?;
+    expect("shown twice", output.stdout == b"['shown', 'shown'] False\n", &output)
 }
 
 fn shim() -> Result<(), Failed> {

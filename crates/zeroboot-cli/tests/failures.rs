@@ -39,6 +39,9 @@ fn own_failures() -> Result<(), Failed> {
         (vec!["--python", "/no/such/python3", "-c", "1"], "/no/such/python3"),
         (vec!["--import", "no_such_module", "-c", "1"], "no_such_module"),
         (vec!["--warm", &thread, "-c", "1"], "thread"),
+        (vec!["--ro", "/no/such/data", "-c", "1"], "/no/such/data"),
+        (vec!["--ro", "/usr:data", "-c", "1"], "\"data\""),
+        (vec!["--ro", "/usr:/tmp/usr", "-c", "1"], "/tmp is private"),
     ] {
         let output = zeroboot(&arguments).output()?;
         refuses(&output, cause, "")?;

@@ -62,7 +62,7 @@ pub use zeroboot_runtime::function::init;
 pub use zeroboot_runtime::host::{
     Account, BuildError, Cpu, Faults, Input, Interpreter, InterpreterError, Memory, Outcome, Output,
     PolicyFileError, Request, RunError, Sandbox, SpawnError, Status, Template, TemplateBuilder, Times,
-    read_policy,
+    ViewError, read_policy,
 };
 pub use zeroboot_runtime::{after_fork, function};
 pub use zeroboot_telemetry::Kib;

@@ -9,6 +9,7 @@ use super::error::BuildError;
 use super::interpreter::Interpreter;
 use super::recipe::{Kind, Recipe};
 use super::template::Template;
+use super::view::{self, View};
 
 /// What most scripts do: they make values, and print.
 const REHEARSAL: &str = "text = 'rehearsal'\nprint(text)\n";
@@ -40,7 +41,7 @@ pub struct Command {
 pub struct TemplateBuilder<What> {
     what: What,
     policy: Policy,
-    binds: Vec<(PathBuf, PathBuf)>,
+    views: Vec<View>,
     environment: Vec<(String, String)>,
     shells: usize,
     patience: Duration,
@@ -57,7 +58,7 @@ impl<What> TemplateBuilder<What> {
         Self {
             what,
             policy: Policy::strict(),
-            binds: Vec::new(),
+            views: Vec::new(),
             environment: Vec::new(),
             shells: Self::SHELLS,
             patience: Self::WARM_UP_LIMIT,
@@ -71,12 +72,23 @@ impl<What> TemplateBuilder<What> {
         self
     }
 
-    /// Shows a file or directory of the host, read-only, at the same path. All that is shown anyway: `/usr`, the
-    /// interpreter with its packages, certificates, time zones.
+    /// Shows a file or directory of the host, read-only, at the same path; what is mounted below it as well. All that is
+    /// shown anyway: `/usr`, the interpreter with its packages, certificates, time zones.
+    ///
+    /// Sandboxes look at it with ids of their own: where the host is root, everybody must be allowed to read it. A socket
+    /// in a directory can be connected to, read-only or not.
     #[must_use]
     pub fn read_only(mut self, path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        self.binds.push((path.clone(), path));
+        self.views.push(View { source: path.into(), destination: None });
+        self
+    }
+
+    /// The same at another place: an absolute path, neither at, above nor below what is private in a sandbox (`/tmp`,
+    /// `/dev`, `/proc`, its home), and not in the place of `/usr`, `/etc` and their like. [`ViewError`](super::ViewError)
+    /// says what else cannot be.
+    #[must_use]
+    pub fn read_only_at(mut self, source: impl Into<PathBuf>, destination: impl Into<PathBuf>) -> Self {
+        self.views.push(View { source: source.into(), destination: Some(destination.into()) });
         self
     }
 
@@ -103,10 +115,16 @@ impl<What> TemplateBuilder<What> {
     }
 
     fn recipe(self, kind: impl FnOnce(What) -> Result<Kind, BuildError>) -> Result<Recipe, BuildError> {
+        // First, since the kind may ask an interpreter about itself.
+        let views = view::check(&self.views)?;
+        let kind = kind(self.what)?;
+        if let Kind::Python { interpreter, .. } = &kind {
+            view::check_beside(&views, interpreter.needs())?;
+        }
         Ok(Recipe {
-            kind: kind(self.what)?,
+            kind,
             policy: self.policy,
-            binds: self.binds,
+            views,
             environment: self.environment,
             shells: self.shells,
             patience: self.patience,

@@ -11,6 +11,7 @@ use zeroboot_isolation::seal::SealError;
 use zeroboot_isolation::world::IdMapError;
 
 use super::interpreter::InterpreterError;
+use super::view::ViewError;
 use crate::protocol::JobError;
 
 /// Why there is no template.
@@ -20,6 +21,9 @@ pub enum BuildError {
     /// The Python interpreter.
     #[error(transparent)]
     Interpreter(#[from] InterpreterError),
+    /// What of the host's files is to be shown.
+    #[error(transparent)]
+    View(#[from] ViewError),
     /// The file to run at warm-up cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     WarmFile {
@@ -132,6 +136,7 @@ impl BuildError {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Interpreter(error) => error.remedy(),
+            Self::View(error) => Some(error.remedy()),
             Self::WarmFile { .. } => Some("check the path".to_owned()),
             Self::WarmUp { cause, .. } if cause.starts_with("ModuleNotFoundError") => {
                 Some("install the module for this interpreter, or choose another one".to_owned())

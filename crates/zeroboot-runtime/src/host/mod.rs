@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `builder`, `recipe` | what a template is to be |
 //! | `policy_file` | a policy from a TOML file |
+//! | `view` | what of the host's files is shown |
 //! | `interpreter` | finds the real Python behind a shim or a virtualenv |
 //! | `embedded` | the warden and the library, as memory files |
 //! | `generation` | one living template: its processes and sockets |
@@ -27,6 +28,7 @@ mod request;
 mod run;
 mod sandbox;
 mod template;
+mod view;
 
 pub use builder::{Command, Function, Python, TemplateBuilder};
 pub use error::{BuildError, RunError, SpawnError};
@@ -36,3 +38,4 @@ pub use policy_file::{PolicyFileError, read_policy};
 pub use request::{Input, Output, Request};
 pub use sandbox::Sandbox;
 pub use template::Template;
+pub use view::ViewError;

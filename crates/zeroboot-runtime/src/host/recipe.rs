@@ -27,7 +27,8 @@ const ONE_THREAD: [&str; 5] =
 pub(super) struct Recipe {
     pub(super) kind: Kind,
     pub(super) policy: Policy,
-    pub(super) binds: Vec<(PathBuf, PathBuf)>,
+    /// Files of the host, and where they are shown.
+    pub(super) views: Vec<(PathBuf, PathBuf)>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) shells: usize,
     pub(super) patience: Duration,
@@ -44,7 +45,7 @@ pub(super) enum Kind {
 impl Recipe {
     /// What the warden is told, and the files that come with it.
     pub(super) fn setup(&self, ids: IdMap) -> Result<(Vec<u8>, Vec<OwnedFd>), BuildError> {
-        let mut binds = self.binds.clone();
+        let mut binds = self.views.clone();
         let mut environment = vec![
             ("PATH".to_owned(), self.path()),
             ("HOME".to_owned(), HOME.to_owned()),
@@ -75,6 +76,8 @@ impl Recipe {
                 (Program::Path(program.clone()), arguments.clone(), vec![library()?])
             }
         };
+        // A view hides what was shown at or below its place before: the outer ones come first.
+        binds.sort_by_key(|(_, place)| place.components().count());
         environment.extend(self.environment.iter().cloned());
         let setup = Setup {
             range: ids == IdMap::Range,
