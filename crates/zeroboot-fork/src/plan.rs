@@ -112,13 +112,13 @@ pub enum ForkError {
     #[error("the process has {} threads and only one survives a fork: {}", .0.len(), names(.0))]
     Threads(Vec<Thread>),
     /// Threads could not be counted.
-    #[error("cannot count the threads of this process: {0}")]
+    #[error("cannot count the threads of this process")]
     Count(#[source] Errno),
     /// Signals could not be blocked.
-    #[error("cannot block signals around the fork: {0}")]
+    #[error("cannot block signals around the fork")]
     Signals(#[source] Errno),
     /// The kernel refused.
-    #[error("the kernel did not fork: {errno}{}", remedy(*errno))]
+    #[error("the kernel did not fork{}", remedy(*errno))]
     Fork {
         /// What it answered.
         #[source]
@@ -154,7 +154,7 @@ pub enum SpawnError {
     #[error(transparent)]
     Fork(#[from] ForkError),
     /// The pipe on which the child tells of its start.
-    #[error("cannot make or read the child's start-up pipe: {0}")]
+    #[error("cannot make or read the child's start-up pipe")]
     Pipe(#[source] Errno),
     /// A step in the child failed; it has left.
     #[error(transparent)]
@@ -163,7 +163,7 @@ pub enum SpawnError {
     #[error("the child ended before it started: {0:?}")]
     Died(Exit),
     /// The end of a child that failed to start could not be collected.
-    #[error("cannot collect a child that failed to start: {0}")]
+    #[error("cannot collect a child that failed to start")]
     Wait(#[source] Errno),
 }
 

@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 use zeroboot_fork::leave;
 
 use crate::template::{Sandbox, Template};
+use crate::words;
 
 pub use inventory;
 
@@ -84,7 +85,7 @@ pub fn init() {
     }
     let template = match Template::inherited() {
         Ok(template) => template,
-        Err(error) => give_up(&error.to_string()),
+        Err(error) => give_up(&words::of(&error)),
     };
     match inventory::iter::<Registered>().find(|function| function.name == name) {
         Some(function) => (function.serve)(template),
@@ -106,7 +107,7 @@ pub fn serve<State, Asked: DeserializeOwned, Answer: Serialize>(
     let state = warm_up();
     let sandbox = match template.serve() {
         Ok(sandbox) => sandbox,
-        Err(error) => give_up(&error.to_string()),
+        Err(error) => give_up(&words::of(&error)),
     };
     for hook in inventory::iter::<AfterFork>() {
         (hook.0)();
@@ -126,7 +127,7 @@ fn answer_one<State, Asked: DeserializeOwned, Answer: Serialize>(
     state: &State,
     answer: fn(&State, Asked) -> Answer,
 ) -> Result<(), String> {
-    let job = sandbox.job().map_err(|error| error.to_string())?;
+    let job = sandbox.job().map_err(|error| words::of(&error))?;
     let asked =
         serde_json::from_slice(&job.body).map_err(|error| format!("the request does not fit: {error}"))?;
     let answer = answer(state, asked);

@@ -14,6 +14,7 @@ pub mod host;
 pub mod protocol;
 pub mod template;
 pub mod warden;
+mod words;
 
 /// In the template's environment: the numbers of its descriptors, separated by commas: control, link, extras.
 pub const FDS_VARIABLE: &str = "ZEROBOOT_FDS";

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Trial::test("views_may_lie_in_one_another", nested),
         Trial::test("a_view_without_a_place_is_at_its_own", same_place),
         Trial::test("what_cannot_be_shown_is_refused", refused),
+        Trial::test("a_cause_is_told_once", words),
     ])
 }
 
@@ -105,6 +106,35 @@ fn nested() -> Result<(), Failed> {
     let template =
         Template::python().read_only_at(&inner.0, "/data/empty").read_only_at(&outer.0, "/data").build()?;
     says(&template, "look('/data/empty/file'); look('/data/file')", &READ_ONLY.repeat(2))
+}
+
+/// What is wrong and why, each once: in the whole of the words, and down the chain of sources.
+fn words() -> Result<(), Failed> {
+    let missing = Template::python().read_only("/no/such/data").build();
+    let interpreter = Template::python().interpreter("/no/such/python3").build();
+    // Nothing can be made in it, which the warden finds out when it builds the file tree.
+    let data = Data::new("words")?;
+    let tree = Template::python().read_only_at(&data.0, "/etc/ssl/no/such/place").build();
+    let program = Template::command("/no/such/program").build();
+    for (built, what, why) in [
+        (missing, "cannot show /no/such/data", "No such file"),
+        (interpreter, "cannot start /no/such/python3", "No such file"),
+        (tree, "/etc/ssl/no", "Read-only file system"),
+        (program, "cannot start /no/such/program", "No such file"),
+    ] {
+        let Err(error) = built else { return Err(format!("{what}: built").into()) };
+        let mut chain = error.to_string();
+        let mut below = std::error::Error::source(&error);
+        while let Some(cause) = below {
+            chain = format!("{chain}: {cause}");
+            below = cause.source();
+        }
+        let once = |word| chain.matches(word).count() == 1;
+        if chain != error.cause() || !once(what) || !once(why) {
+            return Err(chain.into());
+        }
+    }
+    Ok(())
 }
 
 fn refused() -> Result<(), Failed> {

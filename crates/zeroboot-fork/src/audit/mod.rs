@@ -24,16 +24,16 @@ use crate::threads;
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// The threads.
-    #[error("cannot read /proc/self/task: {0}{hint}", hint = hint(.0))]
+    #[error("cannot read /proc/self/task{hint}", hint = hint(.0))]
     Threads(#[source] io::Error),
     /// The descriptors.
-    #[error("cannot read /proc/self/fd and /proc/self/fdinfo: {0}{hint}", hint = hint(.0))]
+    #[error("cannot read /proc/self/fd and /proc/self/fdinfo{hint}", hint = hint(.0))]
     Descriptors(#[source] io::Error),
     /// The mappings.
-    #[error("cannot read /proc/self/smaps: {0}{hint}", hint = hint(.0))]
+    #[error("cannot read /proc/self/smaps{hint}", hint = hint(.0))]
     Mappings(#[source] io::Error),
     /// The timers.
-    #[error("cannot ask for the timers of this process: {0}{hint}", hint = hint(.0))]
+    #[error("cannot ask for the timers of this process{hint}", hint = hint(.0))]
     Timers(#[source] io::Error),
 }
 

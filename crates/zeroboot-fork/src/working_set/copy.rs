@@ -15,17 +15,17 @@ use crate::maps::Mapping;
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     /// The mappings of this process.
-    #[error("cannot read the mappings of this process: {0}")]
+    #[error("cannot read the mappings of this process")]
     Maps(#[source] io::Error),
     /// No ring.
-    #[error("cannot make an io_uring: {errno}{}", why_no_ring(*errno))]
+    #[error("cannot make an io_uring{}", why_no_ring(*errno))]
     Ring {
         /// What the kernel answered.
         #[source]
         errno: Errno,
     },
     /// The pages could not be pinned.
-    #[error("cannot pin {pages} pages: {errno}{}", why_no_pin(*errno))]
+    #[error("cannot pin {pages} pages{}", why_no_pin(*errno))]
     Pin {
         /// How many.
         pages: u64,

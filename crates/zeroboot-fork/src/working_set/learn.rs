@@ -23,10 +23,10 @@ const ENTRIES: u64 = 8192;
 #[derive(Debug, thiserror::Error)]
 pub enum LearnError {
     /// Opening or reading the child's mappings.
-    #[error("cannot read the mappings of the child: {0}")]
+    #[error("cannot read the mappings of the child")]
     Maps(#[source] io::Error),
     /// Opening or reading the child's page table.
-    #[error("cannot read the page table of the child: {0}")]
+    #[error("cannot read the page table of the child")]
     PageTable(#[source] io::Error),
     /// The size of a page.
     #[error("the size of a page is unknown")]

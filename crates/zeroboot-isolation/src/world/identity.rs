@@ -37,10 +37,10 @@ pub enum UnshareError {
     )]
     Forbidden(#[source] Errno),
     /// The kernel is built without one of the namespaces, or something else went wrong.
-    #[error("the kernel did not create the namespaces: {0}")]
+    #[error("the kernel did not create the namespaces")]
     Unshare(#[source] Errno),
     /// The host name could not be set.
-    #[error("setting the host name of the new namespace failed: {0}")]
+    #[error("setting the host name of the new namespace failed")]
     HostName(#[source] Errno),
 }
 
@@ -83,7 +83,7 @@ pub enum IdMap {
 
 /// Why the maps of a user namespace could not be written. See `user_namespaces(7)`.
 #[derive(Debug, thiserror::Error)]
-#[error("writing {} failed: {source}", path.display())]
+#[error("writing {} failed", path.display())]
 pub struct IdMapError {
     /// The file.
     pub path: PathBuf,
@@ -129,7 +129,7 @@ fn put(pid: u32, file: &str, text: &str) -> Result<(), IdMapError> {
 
 /// Why a capability could not be lent.
 #[derive(Debug, thiserror::Error)]
-#[error("lending capabilities to the template: {0}")]
+#[error("lending capabilities to the template failed")]
 pub struct LendError(#[from] caps::errors::CapsError);
 
 /// Lets the next program that this process executes keep the capabilities which a template needs, by way of the

@@ -61,7 +61,7 @@ pub enum TreeError {
     )]
     Target(PathBuf),
     /// A source could not be opened, or not be put in its place.
-    #[error("cannot show {} in the sandbox: {source}", path.display())]
+    #[error("cannot show {} in the sandbox", path.display())]
     Source {
         /// The source, or the place.
         path: PathBuf,
@@ -69,10 +69,10 @@ pub enum TreeError {
         source: Errno,
     },
     /// The warden could not take the mapped user id.
-    #[error("taking the template's user id failed: {0}")]
+    #[error("taking the template's user id failed")]
     Identity(#[source] Errno),
     /// A file, directory or link of the tree could not be made.
-    #[error("making {} in the sandbox's tree failed: {source}", path.display())]
+    #[error("making {} in the sandbox's tree failed", path.display())]
     Make {
         /// The path in the tree.
         path: PathBuf,
@@ -80,7 +80,7 @@ pub enum TreeError {
         source: io::Error,
     },
     /// A file system could not be mounted.
-    #[error("mounting {what} failed: {source}")]
+    #[error("mounting {what} failed")]
     Mount {
         /// Which one.
         what: &'static str,
@@ -88,7 +88,7 @@ pub enum TreeError {
         source: Errno,
     },
     /// The root could not be exchanged.
-    #[error("exchanging the root directory failed at {step}: {source}")]
+    #[error("exchanging the root directory failed at {step}")]
     Pivot {
         /// Which call.
         step: &'static str,

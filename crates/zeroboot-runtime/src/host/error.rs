@@ -1,5 +1,5 @@
 //! What can go wrong on the host's side: one type per operation, each with its cause in words and, where a person can
-//! act, a remedy.
+//! act, a remedy. A message leaves out what its source says: `cause()` says it all, each part once.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use zeroboot_isolation::world::IdMapError;
 use super::interpreter::InterpreterError;
 use super::view::ViewError;
 use crate::protocol::JobError;
+use crate::words;
 
 /// Why there is no template.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +26,7 @@ pub enum BuildError {
     #[error(transparent)]
     View(#[from] ViewError),
     /// The file to run at warm-up cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     WarmFile {
         /// Its path.
         path: PathBuf,
@@ -33,16 +34,16 @@ pub enum BuildError {
         source: std::io::Error,
     },
     /// The host's own program, for a function.
-    #[error("cannot open this program's own file to run it as a template: {0}")]
+    #[error("cannot open this program's own file to run it as a template")]
     OwnProgram(#[source] std::io::Error),
     /// The setup is too long for one packet.
     #[error("arguments and environment of the template take {0} bytes: too many")]
     TooLong(usize),
     /// The job to rehearse.
-    #[error("the rehearsal: {0}")]
+    #[error("the rehearsal cannot be asked for")]
     Rehearsal(#[source] JobError),
     /// A memory file, socket or pipe.
-    #[error("cannot make {what}: {source}")]
+    #[error("cannot make {what}")]
     Resource {
         /// What.
         what: &'static str,
@@ -56,7 +57,7 @@ pub enum BuildError {
     #[error(transparent)]
     OwnNamespaces(#[from] SealError),
     /// Talking to the warden or the template.
-    #[error("talking to the {peer} failed: {source}")]
+    #[error("talking to the {peer} failed")]
     Talk {
         /// Whom.
         peer: &'static str,
@@ -125,10 +126,10 @@ impl BuildError {
         Self::Unsafe { findings: findings.join("\n"), remedies: remedies.join("\n") }
     }
 
-    /// What went wrong, in words.
+    /// What went wrong, in words, down to the last cause. As `Display` it says the uppermost alone.
     #[must_use]
     pub fn cause(&self) -> String {
-        self.to_string()
+        words::of(self)
     }
 
     /// What a person can do about it.
@@ -182,10 +183,10 @@ fn printed(said: &str) -> String {
 #[non_exhaustive]
 pub enum SpawnError {
     /// The template had died, and could not be built again.
-    #[error("the template had ended and cannot be built again: {0}")]
+    #[error("the template had ended and cannot be built again")]
     Rebuild(#[source] Box<BuildError>),
     /// A socket or pipe.
-    #[error("cannot make {what}: {source}")]
+    #[error("cannot make {what}")]
     Resource {
         /// What.
         what: &'static str,
@@ -196,7 +197,7 @@ pub enum SpawnError {
     #[error(transparent)]
     Job(#[from] JobError),
     /// The template could not fork.
-    #[error("the template could not make a sandbox: {0}")]
+    #[error("the template could not make a sandbox")]
     Refused(#[source] StepFailure),
     /// A step of the hardening failed; the process has left.
     #[error("the sandbox could not {}: {}", step_name(*.0), Errno::from_raw(.0.errno))]
@@ -214,7 +215,7 @@ pub enum SpawnError {
     #[error("the sandbox was not sealed: {0}")]
     Unsealed(String),
     /// Talking to it.
-    #[error("talking to the sandbox failed: {0}")]
+    #[error("talking to the sandbox failed")]
     Talk(#[source] Errno),
     /// It was not ready in time.
     #[error("the sandbox was not ready after {0:?}")]
@@ -226,10 +227,10 @@ fn step_name(failure: StepFailure) -> String {
 }
 
 impl SpawnError {
-    /// What went wrong, in words.
+    /// What went wrong, in words, down to the last cause. As `Display` it says the uppermost alone.
     #[must_use]
     pub fn cause(&self) -> String {
-        self.to_string()
+        words::of(self)
     }
 
     /// What a person can do about it.
@@ -260,10 +261,10 @@ pub enum RunError {
     #[error("the template ended while the sandbox ran")]
     TemplateDied,
     /// Waiting for it.
-    #[error("waiting for the sandbox failed: {0}")]
+    #[error("waiting for the sandbox failed")]
     Wait(#[source] Errno),
     /// Passing its input or output on.
-    #[error("passing on {stream}: {source}")]
+    #[error("passing on {stream} failed")]
     Pass {
         /// Which.
         stream: &'static str,
@@ -274,10 +275,10 @@ pub enum RunError {
     #[error("the sandbox was killed and was still there after {0:?}")]
     Stuck(Duration),
     /// What a function answered cannot be read.
-    #[error("the answer of the function cannot be read: {0}")]
+    #[error("the answer of the function cannot be read")]
     Answer(#[source] serde_json::Error),
     /// What a function is asked cannot be written.
-    #[error("the request to the function cannot be written: {0}")]
+    #[error("the request to the function cannot be written")]
     Ask(#[source] serde_json::Error),
     /// The function did not answer: it panicked, or was ended.
     #[error("the function did not answer: {0}")]
@@ -285,10 +286,10 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// What went wrong, in words.
+    /// What went wrong, in words, down to the last cause. As `Display` it says the uppermost alone.
     #[must_use]
     pub fn cause(&self) -> String {
-        self.to_string()
+        words::of(self)
     }
 
     /// What a person can do about it.

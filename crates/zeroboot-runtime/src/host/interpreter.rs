@@ -22,7 +22,7 @@ const PRIVATE: [&str; 4] = ["/tmp", "/dev", "/proc", "/home/sandbox"];
 #[non_exhaustive]
 pub enum InterpreterError {
     /// It could not be started.
-    #[error("cannot start {}: {source}", program.display())]
+    #[error("cannot start {}", program.display())]
     Start {
         /// What was tried.
         program: PathBuf,
@@ -38,7 +38,7 @@ pub enum InterpreterError {
         said: String,
     },
     /// It does not answer as Python 3 does.
-    #[error("{} does not answer as python3 does: {source}", program.display())]
+    #[error("{} does not answer as python3 does", program.display())]
     NotPython {
         /// What was tried.
         program: PathBuf,

@@ -23,6 +23,7 @@ use super::outcome::{Outcome, Times};
 use super::request::{Input, Request};
 use super::run;
 use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Report, SPAWN_REQUEST, SpawnStamps};
+use crate::words;
 
 /// A sandbox that is ready for one run. It ends when its handle is dropped.
 #[derive(Debug)]
@@ -317,7 +318,7 @@ impl Live {
             match debug_span!("measure").in_scope(|| zeroboot_telemetry::sample(pid)) {
                 Ok(sample) => self.memory = sample.memory,
                 Err(SampleError::Gone { .. }) => {}
-                Err(error) => warn!(%error, "a sandbox could not be measured"),
+                Err(error) => warn!(error = words::of(&error), "a sandbox could not be measured"),
             }
         }
         // A process that does not wait for the word has gone.

@@ -19,7 +19,7 @@ pub enum InheritedError {
     #[error("{FDS_VARIABLE} does not list descriptors")]
     List,
     /// A descriptor is not open, or was taken before.
-    #[error("descriptor {number} cannot be taken: {source}")]
+    #[error("descriptor {number} cannot be taken")]
     Take {
         /// Its number.
         number: i32,

@@ -17,6 +17,7 @@ use super::child::{self, Request};
 use super::server::Server;
 use super::{Sandbox, ServeError};
 use crate::protocol::{CHANNEL_FRAME, ChannelFrame, CopiedPages, HostWord, Report};
+use crate::words;
 
 /// How long the rehearsal may take; a sandbox that takes longer has no use for a fast start.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Why nothing was learned. The template serves all the same.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RehearsalError {
-    #[error("{what}: {source}")]
+    #[error("cannot get {what}")]
     Resource { what: &'static str, source: std::io::Error },
     #[error("the fork: {0}")]
     Fork(StepFailure),
@@ -32,7 +33,7 @@ pub(super) enum RehearsalError {
     Hardening(StepFailure),
     #[error(transparent)]
     Learn(#[from] LearnError),
-    #[error("talking to the sandbox: {0}")]
+    #[error("talking to the sandbox failed")]
     Talk(#[source] Errno),
     #[error("it did not end within {} s", PATIENCE.as_secs())]
     TooSlow,
@@ -172,8 +173,8 @@ pub(super) fn copy_at_fork(
     learned: Result<WorkingSet, RehearsalError>,
 ) -> (CopiedPages, Option<CopiedAtFork>) {
     let copied = match learned {
-        Ok(set) => set.copy_at_fork().map_err(|error| error.to_string()),
-        Err(error) => Err(format!("the rehearsal: {error}")),
+        Ok(set) => set.copy_at_fork().map_err(|error| words::of(&error)),
+        Err(error) => Err(format!("the rehearsal: {}", words::of(&error))),
     };
     match copied {
         Ok(copied) => (CopiedPages::Copied(copied.pages()), Some(copied)),

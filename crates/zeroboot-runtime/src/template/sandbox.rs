@@ -28,7 +28,7 @@ pub enum ReceiveJobError {
     #[error("the host has gone")]
     Gone,
     /// The channel failed.
-    #[error("reading the job: {0}")]
+    #[error("reading the job failed")]
     Channel(#[from] Errno),
     /// The host's words are not to be understood.
     #[error(transparent)]

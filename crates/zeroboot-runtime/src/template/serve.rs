@@ -16,6 +16,7 @@ use super::rehearsal::{self, Rehearsal};
 use super::server::Server;
 use super::{Sandbox, Template};
 use crate::protocol::{CHANNEL_FRAME, FromTemplate, Malformed, TemplateSetup};
+use crate::words;
 
 /// Why a template does not serve, or serves no longer. The host has been told, where it could be.
 #[derive(Debug, thiserror::Error)]
@@ -39,13 +40,13 @@ pub enum ServeError {
     #[error(transparent)]
     Seal(#[from] SealTemplateError),
     /// The host's first word is not to be understood.
-    #[error("the setup of the template cannot be read: {0}")]
+    #[error("the setup of the template cannot be read")]
     Setup(#[from] serde_json::Error),
     /// A packet is not what it should be.
     #[error(transparent)]
     Malformed(#[from] Malformed),
     /// A socket of the template failed.
-    #[error("{socket}: {source}")]
+    #[error("the {socket} socket failed")]
     Socket {
         /// Which.
         socket: &'static str,
@@ -143,10 +144,6 @@ impl Template {
 fn message(error: &ServeError) -> FromTemplate {
     match error {
         ServeError::Unsafe(findings) => FromTemplate::Unsafe(findings.clone()),
-        other => {
-            let cause =
-                std::error::Error::source(other).map(|cause| format!(": {cause}")).unwrap_or_default();
-            FromTemplate::Seal(format!("{other}{cause}"))
-        }
+        other => FromTemplate::Seal(words::of(other)),
     }
 }

@@ -29,13 +29,14 @@ use zeroboot_isolation::shell::ShellPlanError;
 use zeroboot_isolation::world::{LendError, TreeError, UnshareError};
 
 use crate::protocol::{FromWarden, SETUP_LIMIT, Setup, ToWarden};
+use crate::words;
 
 /// Why there is no template: told to the host in words.
 #[derive(Debug, thiserror::Error)]
 enum WardenError {
-    #[error("the warden got no setup from its host: {0}")]
+    #[error("the warden got no setup from its host")]
     Receive(#[source] Errno),
-    #[error("the warden cannot read its setup: {0}")]
+    #[error("the warden cannot read its setup")]
     Setup(#[from] serde_json::Error),
     #[error("the setup came with the wrong number of descriptors")]
     Descriptors,
@@ -43,7 +44,7 @@ enum WardenError {
     HostGone,
     #[error(transparent)]
     Unshare(#[from] UnshareError),
-    #[error("telling the host: {0}")]
+    #[error("telling the host failed")]
     Tell(#[source] Errno),
     #[error(transparent)]
     Prepare(#[from] PrepareError),
@@ -55,9 +56,9 @@ enum WardenError {
     Tree(#[from] TreeError),
     #[error(transparent)]
     Lend(#[from] LendError),
-    #[error("{what}: {source}")]
+    #[error("{what} failed")]
     Call { what: &'static str, source: Errno },
-    #[error("starting {program}: {source}")]
+    #[error("cannot start {program}")]
     Start { program: String, source: std::io::Error },
     #[error(transparent)]
     ShellPlan(#[from] ShellPlanError),
@@ -82,7 +83,7 @@ pub fn run() -> ExitCode {
         Err(error) => {
             let word = match error {
                 WardenError::TemplateEnded(how) => FromWarden::TemplateEnded(how),
-                other => FromWarden::Failed(other.to_string()),
+                other => FromWarden::Failed(words::of(&other)),
             };
             // When the host is gone nobody wants to know.
             let _ = fd::send(host, &word.encode(), &[]);
