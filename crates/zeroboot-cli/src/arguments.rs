@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use zeroboot::{Bytes, BytesError};
+use zeroboot::{Bytes, BytesError, Protection};
 
 /// Runs code in sandboxes that are forked from a warm process.
 #[derive(Debug, Parser)]
@@ -67,6 +67,9 @@ pub(crate) struct RunOptions {
     /// What a sandbox may do and take: strict, or a TOML file; the limits below go before what it says.
     #[arg(long, value_name = "NAME|FILE", default_value = "strict")]
     pub(crate) policy: PathBuf,
+    /// Protections to do without, by the names of a policy file: to see what the others hold.
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = protection)]
+    pub(crate) waive: Vec<Protection>,
     /// Size limit of each private file system [strict: 64M].
     #[arg(long, value_parser = bytes)]
     pub(crate) tmp: Option<Bytes>,
@@ -125,6 +128,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn bytes(text: &str) -> Result<Bytes, String> {
     let bytes: Bytes = text.parse().map_err(|error: BytesError| error.to_string())?;
     if bytes == Bytes(0) { Err("not an amount".to_owned()) } else { Ok(bytes) }
+}
+
+fn protection(text: &str) -> Result<Protection, String> {
+    let found = Protection::ALL.into_iter().find(|protection| protection.name() == text);
+    found.ok_or_else(|| format!("it is one of {}", Protection::ALL.map(Protection::name).join(", ")))
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use zeroboot::{Input, Outcome, Output, Policy, Request, RunError, Status, Template};
+use zeroboot::{Input, Outcome, Output, Policy, Request, Rule, RunError, Status, Template};
 
 use crate::arguments::{RunOptions, view};
 use crate::document::{Document, Summary, us};
@@ -124,7 +124,8 @@ fn policy(options: &RunOptions) -> Result<Policy, Failure> {
     limits.tmp = options.tmp.unwrap_or(limits.tmp);
     limits.open_files = options.files.unwrap_or(limits.open_files);
     limits.processes = options.pids.unwrap_or(limits.processes);
-    Ok(policy)
+    let waive = |policy: Policy, protection| policy.protection(protection, Rule::Waive);
+    Ok(options.waive.iter().copied().fold(policy, waive))
 }
 
 fn spinner(options: &RunOptions) -> ProgressBar {

@@ -147,6 +147,12 @@ fn policy_file() -> Result<(), Failed> {
         let holds = document["stdout"] == wanted && missing.contains(&"landlock".into());
         expect("the policy", holds && document["seal"]["landlock"].is_null(), &output)?;
     }
+    let output = zeroboot(&["--json", "--waive", "session,filter", "-c", "1"]).output()?;
+    let [document] = &documents(&output)?[..] else { return Err(format!("{output:?}").into()) };
+    let missing = document["seal"]["missing"].as_array().ok_or("a list")?;
+    let waived = missing.contains(&"session".into()) && missing.contains(&"filter".into());
+    expect("waived", waived && document["seal"]["seccomp_filters"] == 0, &output)?;
+
     let output = zeroboot(&["--json", "-c", "1"]).output()?;
     let [document] = &documents(&output)?[..] else { return Err(format!("{output:?}").into()) };
     expect("strict", document["seal"]["landlock"].as_u64() > Some(0), &output)

@@ -56,6 +56,7 @@ fn usage() -> Result<(), Failed> {
         (&[], "SCRIPT", "zeroboot run --help"),
         (&["--count", "0", "-c", "1"], "--count", "zeroboot run --help"),
         (&["--timeout", "1y", "-c", "1"], "unit \"y\"", "zeroboot run --help"),
+        (&["--waive", "walls", "-c", "1"], "one of filter", "zeroboot run --help"),
         (&["--env"], "--env", "zeroboot run --help"),
     ] {
         refuses(&zeroboot(arguments).output()?, cause, remedy)?;
