@@ -76,6 +76,9 @@ pub(crate) struct RunOptions {
     /// Limit of open files [strict: 1024].
     #[arg(long, value_parser = clap::value_parser!(u64).range(16..))]
     pub(crate) files: Option<u64>,
+    /// Memory of each process, beyond what its template has [strict: no limit].
+    #[arg(long, value_parser = bytes)]
+    pub(crate) memory: Option<Bytes>,
     /// Limit of processes and threads [strict: 64].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) pids: Option<u64>,

@@ -147,6 +147,10 @@ fn policy_file() -> Result<(), Failed> {
         let holds = document["stdout"] == wanted && missing.contains(&"landlock".into());
         expect("the policy", holds && document["seal"]["landlock"].is_null(), &output)?;
     }
+    let code = "bytearray(20 << 20)\ntry: bytearray(90 << 20)\nexcept MemoryError: print('no more')";
+    let output = zeroboot(&["-q", "--memory", "64M", "-c", code]).output()?;
+    expect("the memory", output.stdout == b"no more\n", &output)?;
+
     let output = zeroboot(&["--json", "--waive", "session,filter", "-c", "1"]).output()?;
     let [document] = &documents(&output)?[..] else { return Err(format!("{output:?}").into()) };
     let missing = document["seal"]["missing"].as_array().ok_or("a list")?;

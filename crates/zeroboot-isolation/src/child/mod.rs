@@ -42,6 +42,9 @@ pub enum PrepareError {
         /// What the kernel answered.
         source: Errno,
     },
+    /// How much memory the template has, which its sandboxes start with.
+    #[error("cannot read the size of the template from /proc/self/status")]
+    Data(#[source] std::io::Error),
     /// Too few descriptors to place the standard streams and the channel.
     #[error("a sandbox needs a limit of at least {LEAST_OPEN_FILES} open files, not {0}")]
     OpenFiles(u64),
@@ -58,7 +61,7 @@ pub struct Prepared {
     protections: Protections,
     landlock: Option<RulePlan>,
     delta: Option<CompiledFilter>,
-    limits: [(Resource, libc::rlimit); 4],
+    limits: [(Resource, libc::rlimit); 5],
     processes: libc::rlimit,
     #[cfg(feature = "failure-injection")]
     inject: Option<Step>,
@@ -130,6 +133,10 @@ impl Prepared {
             return Err(PrepareError::OpenFiles(open_files.1.rlim_cur));
         }
         let file_size = asked.file_size.map_or(libc::RLIM_INFINITY, |size| size.0);
+        let memory = match asked.memory {
+            Some(size) => own_data().map_err(PrepareError::Data)?.saturating_add(size.0),
+            None => libc::RLIM_INFINITY,
+        };
         Ok(Self {
             protections: policy.protections,
             landlock: RulePlan::new(policy.protections.rule(Protection::Landlock))?,
@@ -138,6 +145,7 @@ impl Prepared {
                 open_files,
                 within_hard_limit(Resource::RLIMIT_CORE, 0)?,
                 within_hard_limit(Resource::RLIMIT_FSIZE, file_size)?,
+                within_hard_limit(Resource::RLIMIT_DATA, memory)?,
                 within_hard_limit(Resource::RLIMIT_MEMLOCK, Limits::LOCKED_MEMORY.0)?,
             ],
             processes: within_hard_limit(Resource::RLIMIT_NPROC, asked.processes)?.1,
@@ -242,6 +250,14 @@ impl Prepared {
     fn injected(&self, _step: Step) -> Result<(), Failure> {
         Ok(())
     }
+}
+
+/// What the calling process has in private writable mappings, in bytes. See `VmData` in `proc_pid_status(5)`.
+fn own_data() -> Result<u64, std::io::Error> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmData:"));
+    let kib = line.and_then(|line| line.split_ascii_whitespace().next()).and_then(|kib| kib.parse().ok());
+    kib.and_then(|kib: u64| kib.checked_mul(1 << 10)).ok_or_else(|| std::io::Error::other("no line VmData"))
 }
 
 /// Raising a hard limit would need `CAP_SYS_RESOURCE`, which a template does not have.

@@ -80,6 +80,10 @@ pub struct Limits {
     /// Processes and threads of the sandbox's user. Enforced only where the sandbox has a user id of its own: the
     /// kernel counts per user, so siblings would otherwise starve one another.
     pub processes: u64,
+    /// Memory that each process may have beyond what its template had, in private writable mappings (`RLIMIT_DATA`); the
+    /// stacks of threads count whole, and memory files do not count. It bounds no sandbox of several processes: the
+    /// seal goes on to say that there is no memory limit.
+    pub memory: Option<Bytes>,
     /// Size of one file; `None` leaves the template's own limit.
     pub file_size: Option<Bytes>,
     /// Size of each private file system (`/tmp`, `/dev/shm`, the home directory).
@@ -92,9 +96,10 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// 1024 descriptors, 64 processes, files as large as the file system takes, 64 MiB per private file system.
+    /// 1024 descriptors, 64 processes, memory as the host has it, files as large as the file system takes, 64 MiB per
+    /// private file system.
     fn default() -> Self {
-        Self { open_files: 1024, processes: 64, file_size: None, tmp: Bytes::mebi(64) }
+        Self { open_files: 1024, processes: 64, memory: None, file_size: None, tmp: Bytes::mebi(64) }
     }
 }
 
@@ -134,6 +139,13 @@ impl Policy {
     #[must_use]
     pub fn processes(mut self, count: u64) -> Self {
         self.limits.processes = count;
+        self
+    }
+
+    /// Sets [`Limits::memory`].
+    #[must_use]
+    pub fn memory(mut self, size: Bytes) -> Self {
+        self.limits.memory = Some(size);
         self
     }
 

@@ -6,6 +6,7 @@
 //! [limits]
 //! pids = 64              # processes and threads
 //! files = 1024           # open files
+//! memory = "256M"        # of each process, beyond what its template has
 //! file-size = "10M"      # of one file
 //! tmp = "64M"            # of each private file system
 //!
@@ -72,6 +73,7 @@ struct File {
 struct Limits {
     pids: Option<Spanned<u64>>,
     files: Option<Spanned<u64>>,
+    memory: Option<Spanned<String>>,
     file_size: Option<Spanned<String>>,
     tmp: Option<Spanned<String>>,
 }
@@ -86,6 +88,7 @@ struct Mistake {
 /// The fewest descriptors and bytes with which a sandbox can start.
 const LEAST_FILES: u64 = 16;
 const LEAST_TMP: Bytes = Bytes::kibi(64);
+const LEAST_MEMORY: Bytes = Bytes::mebi(1);
 
 /// Reads a policy from a TOML file.
 ///
@@ -106,7 +109,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
     let file: File = toml::from_str(text).map_err(|error| Mistake {
         at: error.span().map_or(0, |span| span.start),
         cause: error.message().to_owned(),
-        remedy: "network, and the tables [limits] (pids, files, file-size, tmp) and [protections] can stand \
+        remedy: "network, and the tables [limits] (pids, files, memory, file-size, tmp) and [protections] can stand \
                  there"
             .to_owned(),
     })?;
@@ -114,12 +117,15 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
     if let Some(network) = file.network.filter(|network| network.as_ref() != "none") {
         return Err(wrong(&network, format!("there is no network {:?}", network.as_ref()), "say \"none\""));
     }
-    let Limits { pids, files, file_size, tmp } = file.limits;
+    let Limits { pids, files, memory, file_size, tmp } = file.limits;
     if let Some(pids) = pids {
         policy = policy.processes(at_least(&pids, 1)?);
     }
     if let Some(files) = files {
         policy = policy.open_files(at_least(&files, LEAST_FILES)?);
+    }
+    if let Some(size) = memory {
+        policy = policy.memory(amount(&size, LEAST_MEMORY)?);
     }
     if let Some(size) = file_size {
         policy = policy.file_size(amount(&size, Bytes(0))?);
@@ -190,11 +196,12 @@ mod tests {
     #[test]
     fn what_is_said_is_set_and_the_rest_is_strict() {
         assert_eq!(policy("").ok(), Some(Policy::strict()));
-        let text = "network = \"none\"\n[limits]\npids = 3\nfiles = 32\nfile-size = \"1M\"\ntmp = \"2M\"\n\
+        let text = "network = \"none\"\n[limits]\npids = 3\nfiles = 32\nmemory = \"9M\"\nfile-size = \"1M\"\ntmp = \"2M\"\n\
                     [protections]\nlandlock = \"prefer\"\nfilter = \"waive\"\nkeyring = \"require\"\n";
         let wanted = Policy::strict()
             .processes(3)
             .open_files(32)
+            .memory(Bytes::mebi(9))
             .file_size(Bytes::mebi(1))
             .tmp(Bytes::mebi(2))
             .protection(Protection::Landlock, Rule::Prefer)
@@ -213,6 +220,7 @@ mod tests {
         refused("[limits]\nfiles = 3\n", 2, "too few");
         refused("[limits]\ntmp = \"1X\"\n", 2, "unit");
         refused("[limits]\ntmp = \"1K\"\n", 2, "too little");
+        refused("[limits]\nmemory = \"1K\"\n", 2, "too little");
         refused("[protections]\nfilter = \"off\"\n", 2, "no rule");
         refused("[protections]\nlandlock = \"prefer\"\nwalls = \"waive\"\n", 3, "no protection");
         refused("network = \"host\"\n", 1, "no network");

@@ -58,6 +58,8 @@ pub struct TemplateSetup {
     pub processes: u64,
     /// Limit of a file's size, in bytes.
     pub file_bytes: Option<u64>,
+    /// Memory that each process may have beyond the template's, in bytes.
+    pub memory_bytes: Option<u64>,
     /// How much each protection is wanted, as [`Protections::to_bits`] has it.
     pub protections: [u32; 2],
     /// How many packets follow: those of the job that is rehearsed. None: nothing but the hardening is.
@@ -74,6 +76,7 @@ impl TemplateSetup {
             open_files: limits.open_files,
             processes: limits.processes,
             file_bytes: limits.file_size.map(|size| size.0),
+            memory_bytes: limits.memory.map(|size| size.0),
             protections: policy.protections.to_bits(),
             rehearsal,
         }
@@ -84,6 +87,7 @@ impl TemplateSetup {
     pub fn policy(&self) -> Policy {
         let mut policy = Policy::strict().open_files(self.open_files).processes(self.processes);
         policy.limits.file_size = self.file_bytes.map(Bytes);
+        policy.limits.memory = self.memory_bytes.map(Bytes);
         policy.protections = Protections::from_bits(self.protections);
         policy
     }
