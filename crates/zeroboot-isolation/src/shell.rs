@@ -57,7 +57,8 @@ impl ShellPlan {
                 (c"tmpfs", c"/tmp", shared.clone()),
                 (c"tmpfs", c"/dev/shm", shared),
                 (c"tmpfs", c"/home/sandbox", home),
-                (c"proc", c"/proc", CString::default()),
+                // Its own processes, and nothing of the host: not even how much memory there is.
+                (c"proc", c"/proc", CString::from(c"subset=pid")),
             ],
             landlock: RulePlan::new(policy.protections.rule(Protection::Landlock))?,
             filter: CompiledFilter::shell()?,

@@ -51,7 +51,7 @@ macro_rules! checks {
 
 checks! {
     result examples_run traceback syntax_error exit_codes own_signals orphans leaving_children concurrency
-    lazy_import deadline binary_output closed_stdout input environment sealed output_limit lost_channel randomness
+    lazy_import deadline binary_output closed_stdout input environment processes_only sealed output_limit lost_channel randomness
     arguments big_script interpreter_is_the_real_one spawned_ahead
 }
 
@@ -263,6 +263,12 @@ fn input(template: &Template) -> Result<(), Failed> {
     // A script that does not read is not held up by its input.
     let request = Request::script("in.py", "print(1)").stdin(Input::Bytes(vec![7; 1 << 20]));
     expect(&template.execute(request)?, Status::Exited(0), "1\n")
+}
+
+fn processes_only(template: &Template) -> Result<(), Failed> {
+    let code =
+        "import os; print(sorted(os.listdir('/proc')), os.path.exists('/proc/meminfo'), os.cpu_count() > 0)";
+    expect(&template.run(code)?, Status::Exited(0), "['1', '2', 'self', 'thread-self'] False True\n")
 }
 
 fn environment(template: &Template) -> Result<(), Failed> {
