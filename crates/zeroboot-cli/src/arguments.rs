@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use zeroboot::{Bytes, BytesError, Protection};
+use zeroboot::{Bytes, BytesError, Network, Protection};
 
 /// Runs code in sandboxes that are forked from a warm process.
 #[derive(Debug, Parser)]
@@ -67,6 +67,9 @@ pub(crate) struct RunOptions {
     /// What a sandbox may do and take: strict, or a TOML file; the limits below go before what it says.
     #[arg(long, value_name = "NAME|FILE", default_value = "strict")]
     pub(crate) policy: PathBuf,
+    /// Which network: none, or a loopback of the sandbox's own [strict: none].
+    #[arg(long, value_name = "none|loopback", value_parser = network)]
+    pub(crate) network: Option<Network>,
     /// Protections to do without, by the names of a policy file: to see what the others hold.
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = protection)]
     pub(crate) waive: Vec<Protection>,
@@ -131,6 +134,14 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn bytes(text: &str) -> Result<Bytes, String> {
     let bytes: Bytes = text.parse().map_err(|error: BytesError| error.to_string())?;
     if bytes == Bytes(0) { Err("not an amount".to_owned()) } else { Ok(bytes) }
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    match text {
+        "none" => Ok(Network::None),
+        "loopback" => Ok(Network::Loopback),
+        _ => Err("it is none or loopback".to_owned()),
+    }
 }
 
 fn protection(text: &str) -> Result<Protection, String> {

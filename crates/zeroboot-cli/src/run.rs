@@ -120,6 +120,7 @@ fn policy(options: &RunOptions) -> Result<Policy, Failure> {
         _ => zeroboot::read_policy(&options.policy)
             .map_err(|error| Failure::new(error.to_string(), error.remedy()))?,
     };
+    policy.network = options.network.unwrap_or(policy.network);
     let limits = &mut policy.limits;
     limits.tmp = options.tmp.unwrap_or(limits.tmp);
     limits.memory = options.memory.or(limits.memory);

@@ -13,7 +13,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
-use crate::policy::Rule;
+use crate::policy::{Network, Policy, Protection, Rule};
 
 /// Why there are no rules.
 #[derive(Debug, thiserror::Error)]
@@ -91,11 +91,12 @@ const RULES: [(&CStr, u64); 9] = [
 ];
 
 impl RulePlan {
-    /// Asks the kernel what it knows. `Ok(None)`: nothing is wanted, or what is only preferred cannot be had.
+    /// Asks the kernel what it knows of what this policy wants. `Ok(None)`: nothing is wanted, or what is only preferred cannot be had.
     ///
     /// # Errors
     /// [`LandlockError`], when it is required.
-    pub fn new(rule: Rule) -> Result<Option<Self>, LandlockError> {
+    pub fn new(policy: &Policy) -> Result<Option<Self>, LandlockError> {
+        let rule = policy.protections.rule(Protection::Landlock);
         if rule == Rule::Waive {
             return Ok(None);
         }
@@ -105,11 +106,14 @@ impl RulePlan {
             Err(errno) => return Err(LandlockError::Absent(errno)),
         };
         let known = RIGHTS.iter().take(usize::try_from(abi).unwrap_or(usize::MAX));
-        let handled = known.fold(Handled { files: 0, network: 0, scoped: 0 }, |all, more| Handled {
+        let mut handled = known.fold(Handled { files: 0, network: 0, scoped: 0 }, |all, more| Handled {
             files: all.files | more.files,
             network: all.network | more.network,
             scoped: all.scoped | more.scoped,
         });
+        if policy.network == Network::Loopback {
+            handled.network = 0;
+        }
         Ok(Some(Self { abi, handled }))
     }
 
@@ -118,8 +122,8 @@ impl RulePlan {
         self.abi
     }
 
-    /// Makes the rules for the tree of the calling process: no TCP, no signal and no abstract socket out of the
-    /// sandbox, and of the files what [`RULES`] says, as far as this kernel knows them.
+    /// Makes the rules for the tree of the calling process: no TCP without a network, no signal and no abstract socket out of
+    /// the sandbox, and of the files what [`RULES`] says, as far as this kernel knows them.
     ///
     /// # After fork
     /// System calls only: allowed in the child.

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use crate::child::{Blocked, Failure, Step, close_range, drop_capabilities, set_signal_mask};
 use crate::filter::{CompiledFilter, FilterError};
 use crate::landlock::{LandlockError, RulePlan};
-use crate::policy::{Policy, Protection, UserId};
+use crate::policy::{Network, Policy, UserId};
 use crate::template::prctl;
 
 /// What one shell mounts, and the filter that it waits under.
@@ -23,6 +23,7 @@ use crate::template::prctl;
 pub struct ShellPlan {
     /// Type, target, options.
     mounts: [(&'static CStr, &'static CStr, CString); 4],
+    network: Network,
     landlock: Option<RulePlan>,
     filter: CompiledFilter,
 }
@@ -60,7 +61,8 @@ impl ShellPlan {
                 // Its own processes, and nothing of the host: not even how much memory there is.
                 (c"proc", c"/proc", CString::from(c"subset=pid")),
             ],
-            landlock: RulePlan::new(policy.protections.rule(Protection::Landlock))?,
+            network: policy.network,
+            landlock: RulePlan::new(policy)?,
             filter: CompiledFilter::shell()?,
         })
     }
@@ -83,6 +85,9 @@ impl ShellPlan {
         let at = |step| move |errno| Failure::new(step, errno);
         for (kind, target, options) in &self.mounts {
             mount(kind, target, options).map_err(at(Step::Mount))?;
+        }
+        if self.network == Network::Loopback {
+            raise_loopback().map_err(at(Step::Network))?;
         }
         ignore_children().and_then(|()| set_signal_mask(Blocked::All)).map_err(at(Step::Signals))?;
         drop_capabilities().map_err(at(Step::Capabilities))?;
@@ -124,6 +129,28 @@ fn mount(kind: &CStr, target: &CStr, options: &CStr) -> Result<(), Errno> {
         unsafe { libc::mount(kind.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, options.as_ptr().cast()) };
     Errno::result(result).map(drop)
 }
+
+/// Switches the loopback of a new network namespace on. See `netdevice(7)`.
+fn raise_loopback() -> Result<(), Errno> {
+    // SAFETY: needed since child-side code keeps to system calls. No memory is passed.
+    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
+    let socket = Errno::result(socket)?;
+    // SAFETY: plain old data, for which zero is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (place, letter) in request.ifr_name.iter_mut().zip(b"lo") {
+        *place = libc::c_char::from_ne_bytes([*letter]);
+    }
+    // The kernel adds the bits that follow from being up.
+    request.ifr_ifru.ifru_flags = IFF_UP;
+    // SAFETY: the request has the layout that this command reads, and lives through the call.
+    let raised = unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request) };
+    // SAFETY: made above, and not used after it.
+    unsafe { libc::close(socket) };
+    Errno::result(raised).map(drop)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the first bit of a field of sixteen")]
+const IFF_UP: libc::c_short = libc::IFF_UP as libc::c_short;
 
 /// With `SIGCHLD` ignored the kernel reaps children, orphans that the init inherits included: no loop, no wake-up.
 fn ignore_children() -> Result<(), Errno> {

@@ -8,7 +8,7 @@ use nix::sched::CloneFlags;
 use nix::sys::resource::Resource;
 
 use super::CHANNEL;
-use crate::policy::{Protection, Protections, UserId};
+use crate::policy::{Network, Protection, Protections, UserId};
 use crate::template::{ask, prctl};
 
 /// Empties the ambient, effective, permitted and inheritable sets of the calling thread. See `capabilities(7)`.
@@ -45,8 +45,12 @@ struct CapabilityData {
     inheritable: u32,
 }
 
-pub(super) fn join_mount_and_ipc(shell: BorrowedFd<'_>) -> Result<(), Errno> {
-    nix::sched::setns(shell, CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC)
+pub(super) fn join(shell: BorrowedFd<'_>, network: Network) -> Result<(), Errno> {
+    let own = match network {
+        Network::None => CloneFlags::empty(),
+        Network::Loopback => CloneFlags::CLONE_NEWNET,
+    };
+    nix::sched::setns(shell, CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | own)
 }
 
 pub(super) fn new_session() -> Result<(), Errno> {

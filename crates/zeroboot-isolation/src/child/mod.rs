@@ -22,7 +22,7 @@ pub use step::{Failure, Step};
 
 use crate::filter::{CompiledFilter, Filters};
 use crate::landlock::{LandlockError, RulePlan, restrict};
-use crate::policy::{Limits, Policy, Protection, Protections, Rule, UserId};
+use crate::policy::{Limits, Network, Policy, Protection, Protections, Rule, UserId};
 use crate::template::{join_session_keyring, prctl};
 
 /// Where the channel lies in a sandbox; 0 to 2 are the standard streams, and there is nothing else.
@@ -59,6 +59,7 @@ const LEAST_OPEN_FILES: u64 = 16;
 #[derive(Debug, Clone)]
 pub struct Prepared {
     protections: Protections,
+    network: Network,
     landlock: Option<RulePlan>,
     delta: Option<CompiledFilter>,
     limits: [(Resource, libc::rlimit); 5],
@@ -139,7 +140,8 @@ impl Prepared {
         };
         Ok(Self {
             protections: policy.protections,
-            landlock: RulePlan::new(policy.protections.rule(Protection::Landlock))?,
+            network: policy.network,
+            landlock: RulePlan::new(policy)?,
             delta: filters.map(|filters| filters.delta.clone()),
             limits: [
                 open_files,
@@ -184,7 +186,7 @@ impl Prepared {
         };
         let mut keyring = Keyring::Own;
 
-        run(Step::JoinNamespaces, &mut || calls::join_mount_and_ipc(place.shell))?;
+        run(Step::JoinNamespaces, &mut || calls::join(place.shell, self.network))?;
         if self.protections.wants(Protection::Session) {
             run(Step::NewSession, &mut calls::new_session)?;
         }

@@ -5,7 +5,7 @@ use nix::errno::Errno;
 macro_rules! steps {
     ($($(#[$doc:meta])* $step:ident = $id:literal, $name:literal;)*) => {
         /// A step of the hardening. [`Prepared::apply`](super::Prepared::apply) takes them in this order, but for the last
-        /// one; a shell takes some of them in [`ShellPlan::settle`](crate::shell::ShellPlan::settle).
+        /// two; a shell takes some of them in [`ShellPlan::settle`](crate::shell::ShellPlan::settle).
         ///
         /// The numbers start at 100 and are stable within a version: they travel over a pipe.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,6 +64,8 @@ steps! {
     ReadBack = 115, "read back what holds";
     /// `mount(2)`: in a shell only.
     Mount = 116, "mount the private file systems";
+    /// `ioctl(2)`: in a shell only, where the policy gives it a loopback.
+    Network = 117, "switch the loopback on";
 }
 
 impl Step {

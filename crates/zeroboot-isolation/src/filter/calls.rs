@@ -3,6 +3,8 @@
 //! Data only, grouped by reason, so that documentation can be made from it. A call in neither table is unknown to
 //! the filter and answers `ENOSYS`.
 
+use crate::policy::Network;
+
 /// One system call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
@@ -50,6 +52,8 @@ pub struct Condition {
     pub why: &'static str,
     /// What is refused.
     pub refused: Refused,
+    /// The one network with which it is refused; `None`: always.
+    pub only: Option<Network>,
 }
 
 /// Refused values of an argument, which is named by its place from 0.
@@ -158,14 +162,17 @@ pub const ALLOWED: &[Group] = &[
     ),
 ];
 
+/// Refused without a network, and allowed with a loopback of the sandbox's own.
+pub const SOCKETS: Group = group!(
+    "sockets",
+    "The sandboxes of a template share an empty network namespace. That is sound only while nobody can make, \
+     name or connect a socket: abstract unix names would join siblings.",
+    SYS_socket SYS_bind SYS_connect SYS_listen SYS_accept SYS_accept4
+);
+
 /// What is known to be dangerous or to be a channel between sandboxes: `EPERM`.
 pub const REFUSED: &[Group] = &[
-    group!(
-        "sockets",
-        "The sandboxes of a template share an empty network namespace. That is sound only while nobody can make, \
-         name or connect a socket: abstract unix names would join siblings.",
-        SYS_socket SYS_bind SYS_connect SYS_listen SYS_accept SYS_accept4
-    ),
+    SOCKETS,
     group!(
         "namespaces and mounts",
         "A new namespace gives capabilities back and opens most of the kernel's privileged code.",
@@ -244,51 +251,67 @@ pub const CONDITIONS: &[Condition] = &[
         call: call!(SYS_clone),
         why: "a new namespace of any kind (a time namespace cannot be asked for here)",
         refused: Refused::AnyBit(0, NAMESPACES),
+        only: None,
     },
     Condition {
         call: call!(SYS_socketpair),
         why: "a family other than unix",
         refused: Refused::OtherThan(0, &[libc::AF_UNIX as u32]),
+        only: None,
+    },
+    Condition {
+        call: call!(SYS_socket),
+        why: "a family other than unix and the internet's (refused altogether without a network)",
+        refused: Refused::OtherThan(0, &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32]),
+        only: Some(Network::Loopback),
     },
     Condition {
         call: call!(SYS_socketpair),
         why: "datagram pairs (raw is the same for unix): sendmsg could address anybody's abstract name with them",
         refused: Refused::Masked(1, SOCK_TYPE_MASK, &[libc::SOCK_DGRAM as u32, libc::SOCK_RAW as u32]),
+        only: Some(Network::None),
     },
     Condition {
         call: call!(SYS_sendto),
         why: "an address of one's own choice",
         refused: Refused::NotNull(4),
+        only: Some(Network::None),
     },
     Condition {
         call: call!(SYS_ioctl),
         why: "typing into a terminal, and pasting its selection",
         refused: Refused::AnyOf(1, TERMINAL_INPUT),
+        only: None,
     },
     Condition {
         call: call!(SYS_fcntl),
         why: "leases and directory notes: channels between sandboxes over shared files",
         refused: Refused::AnyOf(1, &[libc::F_SETLEASE as u32, libc::F_NOTIFY as u32]),
+        only: None,
     },
     Condition {
         call: call!(SYS_personality),
         why: "anything but the default and the query (0xffffffff): emulation and weaker address layouts",
         refused: Refused::OtherThan(0, &[0, u32::MAX]),
+        only: None,
     },
     Condition {
         call: call!(SYS_keyctl),
         why: "everything but joining a new session keyring, which the hardening does",
         refused: Refused::OtherThan(0, &[JOIN_SESSION_KEYRING]),
+        only: None,
     },
     Condition {
         call: call!(SYS_seccomp),
         why: "flags: a listener, or a filter forced upon other threads",
         refused: Refused::FirstWithSecond(libc::SECCOMP_SET_MODE_FILTER),
+        only: None,
     },
     Condition {
         call: call!(SYS_prctl),
         why: "becoming dumpable again: a crash would hand the template's memory to the host's core handler",
         refused: Refused::FirstWithSecond(libc::PR_SET_DUMPABLE as u32),
+        only: None,
     },
     Condition {
         call: call!(SYS_prctl),
@@ -319,5 +342,6 @@ pub const CONDITIONS: &[Condition] = &[
                 libc::PR_SET_VMA as u32,
             ],
         ),
+        only: None,
     },
 ];

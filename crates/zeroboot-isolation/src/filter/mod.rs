@@ -29,7 +29,9 @@ use seccompiler::{
 };
 
 pub(crate) use calls::JOIN_SESSION_KEYRING;
-pub use calls::{ALLOWED, CONDITIONS, Call, Condition, Group, REFUSED, Refused};
+pub use calls::{ALLOWED, CONDITIONS, Call, Condition, Group, REFUSED, Refused, SOCKETS};
+
+use crate::policy::Network;
 
 /// Why the filters could not be compiled. Each is a mistake in the tables, or an architecture without support.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +57,13 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Compiles both. Allocates, and takes about a millisecond: for the template or earlier.
+    /// Compiles both, for this network. Allocates, and takes about a millisecond: for the template or earlier.
     ///
     /// # Errors
     /// [`FilterError`].
-    pub fn compile() -> Result<Self, FilterError> {
-        Ok(Self { base: CompiledFilter::new(base(architecture()?)?)?, delta: CompiledFilter::new(delta())? })
+    pub fn compile(network: Network) -> Result<Self, FilterError> {
+        let base = CompiledFilter::new(base(architecture()?, network)?)?;
+        Ok(Self { base, delta: CompiledFilter::new(delta())? })
     }
 }
 
@@ -142,12 +145,18 @@ fn architecture() -> Result<TargetArch, FilterError> {
 
 /// One program out of two: the refusals, whose verdict for anything that they do not name is to pass, run on into
 /// the allow-list. Dropping the last instruction of the first, that verdict, joins them; jumps are relative.
-fn base(arch: TargetArch) -> Result<BpfProgram, FilterError> {
+fn base(arch: TargetArch, network: Network) -> Result<BpfProgram, FilterError> {
     let mut refusals: BTreeMap<i64, Vec<SeccompRule>> = numbers(REFUSED).collect();
-    for condition in CONDITIONS {
+    let mut allowed: BTreeMap<i64, Vec<SeccompRule>> = numbers(ALLOWED).collect();
+    if network == Network::Loopback {
+        for call in SOCKETS.calls {
+            refusals.remove(&call.number);
+            allowed.insert(call.number, Vec::new());
+        }
+    }
+    for condition in CONDITIONS.iter().filter(|condition| condition.only.is_none_or(|only| only == network)) {
         refusals.entry(condition.call.number).or_default().extend(rules(condition.refused)?);
     }
-    let allowed = numbers(ALLOWED).collect();
     let eperm = SeccompAction::Errno(Errno::EPERM as u32);
     let enosys = SeccompAction::Errno(Errno::ENOSYS as u32);
 

@@ -66,6 +66,8 @@ pub enum Network {
     /// None: an empty network namespace, and a filter that refuses every socket but a connected unix pair.
     #[default]
     None,
+    /// A loopback of its own, and nothing beyond it: a server and a client in one sandbox find one another.
+    Loopback,
 }
 
 /// Upper bounds on what a sandbox takes.
@@ -160,6 +162,13 @@ impl Policy {
     #[must_use]
     pub fn protection(mut self, protection: Protection, rule: Rule) -> Self {
         self.protections = self.protections.with(protection, rule);
+        self
+    }
+
+    /// Sets which network a sandbox reaches.
+    #[must_use]
+    pub fn network(mut self, network: Network) -> Self {
+        self.network = network;
         self
     }
 

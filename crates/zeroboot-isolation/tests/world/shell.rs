@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::{Gid, Uid};
 use zeroboot_isolation::filter::Filters;
-use zeroboot_isolation::policy::{Bytes, Policy, UserId};
+use zeroboot_isolation::policy::{Bytes, Network, Policy, UserId};
 use zeroboot_isolation::seal::{Namespace, SealReader};
 use zeroboot_isolation::shell::ShellPlan;
 use zeroboot_isolation::template::bound_template;
@@ -78,7 +78,7 @@ fn pidfd(process: &Forked) -> Outcome<OwnedFd> {
 
 /// Runs `body` in a process that a sealed template forked into the shell.
 fn joined(shell: &OwnedFd, body: impl FnOnce() -> Outcome) -> Outcome<Forked> {
-    let filters = Filters::compile()?;
+    let filters = Filters::compile(Network::None)?;
     Forked::start(|| {
         // As after the `execve` of a real template.
         // SAFETY: no memory is passed.

@@ -1,7 +1,7 @@
 //! A policy as a file: what is not said in it is as in [`Policy::strict`].
 //!
 //! ```toml
-//! network = "none"
+//! network = "none"       # or "loopback"
 //!
 //! [limits]
 //! pids = 64              # processes and threads
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
-use zeroboot_isolation::policy::{Bytes, Policy, Protection, Rule};
+use zeroboot_isolation::policy::{Bytes, Network, Policy, Protection, Rule};
 
 /// Why a policy file says nothing.
 #[derive(Debug, thiserror::Error)]
@@ -114,8 +114,15 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
             .to_owned(),
     })?;
     let mut policy = Policy::strict();
-    if let Some(network) = file.network.filter(|network| network.as_ref() != "none") {
-        return Err(wrong(&network, format!("there is no network {:?}", network.as_ref()), "say \"none\""));
+    if let Some(name) = file.network {
+        policy.network = match name.as_ref().as_str() {
+            "none" => Network::None,
+            "loopback" => Network::Loopback,
+            other => {
+                let cause = format!("there is no network {other:?}");
+                return Err(wrong(&name, cause, "say \"none\" or \"loopback\""));
+            }
+        };
     }
     let Limits { pids, files, memory, file_size, tmp } = file.limits;
     if let Some(pids) = pids {

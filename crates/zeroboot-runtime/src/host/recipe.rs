@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use zeroboot_isolation::policy::Policy;
+use zeroboot_isolation::policy::{Network, Policy};
 use zeroboot_isolation::world::{HOME, IdMap};
 
 use super::embedded::{LIBRARY, PYTHON};
@@ -89,6 +89,7 @@ impl Recipe {
             shells: self.shells,
             tmp_bytes: self.policy.limits.tmp.0,
             protections: self.policy.protections.to_bits(),
+            loopback: self.policy.network == Network::Loopback,
         };
         // The types of a setup have no value that JSON cannot hold, but for paths that are not Unicode.
         let bytes = serde_json::to_vec(&setup)

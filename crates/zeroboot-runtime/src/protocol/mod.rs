@@ -19,6 +19,7 @@ mod setup;
 pub use channel::{CHANNEL_FRAME, ChannelFrame, HostWord};
 pub use job::{Job, JobError, JobReader};
 pub use report::{LinkMessage, Report, SpawnStamps};
+pub(crate) use setup::network;
 pub use setup::{
     CopiedPages, FromTemplate, FromWarden, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, TEXT_LIMIT,
     TemplateSetup, ToWarden,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use zeroboot_isolation::policy::{Bytes, Policy, Protections};
+use zeroboot_isolation::policy::{Bytes, Network, Policy, Protections};
 use zeroboot_isolation::world::IdMap;
 
 /// The longest text that a warden or template sends about a failure, in bytes.
@@ -36,6 +36,8 @@ pub struct Setup {
     pub tmp_bytes: u64,
     /// How much each protection is wanted, as [`Protections::to_bits`] has it.
     pub protections: [u32; 2],
+    /// Whether a sandbox has a loopback of its own.
+    pub loopback: bool,
 }
 
 /// Which program becomes the template.
@@ -62,6 +64,8 @@ pub struct TemplateSetup {
     pub memory_bytes: Option<u64>,
     /// How much each protection is wanted, as [`Protections::to_bits`] has it.
     pub protections: [u32; 2],
+    /// Whether a sandbox has a loopback of its own.
+    pub loopback: bool,
     /// How many packets follow: those of the job that is rehearsed. None: nothing but the hardening is.
     pub rehearsal: usize,
 }
@@ -78,6 +82,7 @@ impl TemplateSetup {
             file_bytes: limits.file_size.map(|size| size.0),
             memory_bytes: limits.memory.map(|size| size.0),
             protections: policy.protections.to_bits(),
+            loopback: policy.network == Network::Loopback,
             rehearsal,
         }
     }
@@ -89,8 +94,14 @@ impl TemplateSetup {
         policy.limits.file_size = self.file_bytes.map(Bytes);
         policy.limits.memory = self.memory_bytes.map(Bytes);
         policy.protections = Protections::from_bits(self.protections);
+        policy.network = network(self.loopback);
         policy
     }
+}
+
+/// The two networks that there are, as a message has them.
+pub(crate) fn network(loopback: bool) -> Network {
+    if loopback { Network::Loopback } else { Network::None }
 }
 
 /// The packet that asks a template for a sandbox; the descriptors that come with it say the rest:

@@ -106,7 +106,7 @@ impl Template {
         let policy = setup.policy();
         let filters = match policy.protections.rule(Protection::Filter) {
             Rule::Waive => None,
-            Rule::Require | Rule::Prefer => Some(Filters::compile()?),
+            Rule::Require | Rule::Prefer => Some(Filters::compile(policy.network)?),
         };
         let fork =
             ForkPlan::prepare(ForkOptions { parent: Parent::CallersParent, ..ForkOptions::default() })?;

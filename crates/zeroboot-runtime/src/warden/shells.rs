@@ -4,13 +4,13 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{ForkOptions, ForkPlan, Forked, Namespaces, SignalHandlers, StepFailure};
-use zeroboot_isolation::policy::{Bytes, Policy, Protections, UserId};
+use zeroboot_isolation::policy::{Bytes, Network, Policy, Protections, UserId};
 use zeroboot_isolation::shell::ShellPlan;
 use zeroboot_isolation::world::TEMPLATE_USER;
 
 use super::child::{SETTLED, become_shell};
 use super::{WardenError, failed};
-use crate::protocol::Setup;
+use crate::protocol::{Setup, network};
 
 /// The first user id of a sandbox, where each has its own.
 const FIRST_USER: u32 = 10_000;
@@ -40,13 +40,20 @@ pub(super) struct Parked {
 
 impl Parking {
     pub(super) fn new(setup: &Setup) -> Result<Self, WardenError> {
+        let network = network(setup.loopback);
+        let own = Namespaces::PID | Namespaces::MOUNT | Namespaces::IPC;
+        let namespaces = match network {
+            Network::Loopback => own | Namespaces::NET,
+            _ => own,
+        };
         let fork = ForkPlan::prepare(ForkOptions {
-            namespaces: Namespaces::PID | Namespaces::MOUNT | Namespaces::IPC,
+            namespaces,
             signals: SignalHandlers::Clear,
             ..ForkOptions::default()
         })?;
         let mut policy = Policy::strict().tmp(Bytes(setup.tmp_bytes));
         policy.protections = Protections::from_bits(setup.protections);
+        policy.network = network;
         Ok(Self { fork, policy, range: setup.range, next: 0 })
     }
 
