@@ -1,0 +1,6 @@
+# Creates a file below /usr.
+path = scratch(directory="/usr")
+with refused():
+    with open(path, "w") as file:
+        file.write("attack")
+    through("wrote %s" % path)

@@ -1,0 +1,5 @@
+# Reads the environment of process 1.
+with refused():
+    with open("/proc/1/environ", "rb") as file:
+        text = file.read()
+    through("%d bytes" % len(text)) if text else held("it has none")

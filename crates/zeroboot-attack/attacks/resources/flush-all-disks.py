@@ -1,0 +1,4 @@
+# Has the whole machine write its disks.
+with refused():
+    call("sync")
+    through("every file system was flushed")

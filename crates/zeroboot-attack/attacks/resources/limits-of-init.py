@@ -1,0 +1,7 @@
+# Changes the limits of process 1.
+import resource
+
+with refused():
+    was = resource.prlimit(1, resource.RLIMIT_NOFILE)
+    resource.prlimit(1, resource.RLIMIT_NOFILE, was)
+    through("the limits of process 1 were set")

@@ -1,0 +1,23 @@
+# The same, with bits set that the kernel ignores and a filter may compare.
+TIOCSTI = 0x5412
+errors, places = set(), [0, 1, 2, 3]
+with contextlib.suppress(OSError):
+    places.append(os.open("/dev/tty", os.O_RDWR))
+
+
+def answer(place, command):
+    try:
+        ioctl(place, command, ctypes.create_string_buffer(b"#"))
+    except OSError as error:
+        return name_of(error)
+    through("descriptor %d takes it" % place)
+
+
+for place in places:
+    plain = answer(place, TIOCSTI)
+    for bit in (32, 40, 63):
+        disguised = answer(place, TIOCSTI | 1 << bit)
+        if plain == "EPERM" and disguised != "EPERM":
+            through("bit %d hides the command from the filter: %s, not EPERM" % (bit, disguised))
+        errors.add(disguised)
+held(", ".join(sorted(errors)))
