@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 use std::thread;
 
@@ -54,6 +55,8 @@ struct Words {
     /// Backwards, so that the program does not hold what it searches for.
     secret_reversed: String,
     calls: Vec<String>,
+    /// Device and inode: a directory of the same name may be the sandbox's own.
+    root_home: [u64; 2],
 }
 
 impl Bait {
@@ -100,6 +103,7 @@ impl Bait {
             port6: serve("[::1]:0").unwrap_or(0),
             secret_reversed: secret.chars().rev().collect(),
             calls,
+            root_home: fs::metadata("/root").map(|found| [found.dev(), found.ino()]).unwrap_or_default(),
         };
         Ok(Self { secret, words, _directory: directory, _datagrams: datagrams })
     }

@@ -10,6 +10,7 @@ for ring in (-3, -4):
         found = call("keyctl", 10, ring, b"user", b"sibling", 0)
         text = ctypes.create_string_buffer(64)
         call("keyctl", 11, found, text, 64)
+        call("keyctl", 3, found)
         through("a sibling says %r" % text.value) if text.value != NONCE.encode() else errors.add("only its own")
     except OSError as error:
         errors.add(name_of(error))

@@ -8,4 +8,5 @@ with refused():
 with refused():
     group = call("semget", 0x5A424154, 0, 0)
     value = call("semctl", group, 0, 12, 0)
+    call("semctl", group, 0, 0, 0)
     through("a sibling says %d" % value) if value != globals().get("MINE") else held("only its own")

@@ -2,8 +2,8 @@
 count, begun = 0, time.monotonic()
 for place, below, names in os.walk("/proc"):
     if place == "/proc":
-        below[:] = [name for name in below if not name.isdigit() and name not in ("sys", "self", "thread-self", "net")]
-        # sysrq-trigger has an attack of its own, which knows what it opens.
+        below[:] = [name for name in below if not name.isdigit() and name not in ("sys", "self", "thread-self", "net", "pressure")]
+        # sysrq-trigger and pressure have attacks of their own, which know what they open.
         names = [name for name in names if name != "sysrq-trigger"]
     for name in names:
         path = os.path.join(place, name)

@@ -146,6 +146,10 @@ named! {
         OwnLayout = "own-layout",
         /// Memory that nobody else writes or has written.
         OwnMemory = "own-memory",
+        /// Locks on files that no sibling sees: files of its own, or no locks.
+        OwnLocks = "own-locks",
+        /// A `/proc` that shows processes and nothing of the machine.
+        OwnProc = "own-proc",
         /// No timer, thread or signal mask of the process that it was forked from.
         CleanState = "clean-state",
     }

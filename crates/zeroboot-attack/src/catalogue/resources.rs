@@ -30,5 +30,5 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack!(Resources "resources" "dumpable-again" [Filter, CoreDumps] Harmless),
     attack!(Resources "resources" "flush-all-disks" [Filter] Harmless),
     attack!(Resources "resources" "huge-file" [PrivateTmp] Machine),
-    attack!(Resources "resources" "endless-timers" [ProcessLimit, MemoryLimit] Machine),
+    attack!(Resources "resources" "endless-timers" [MemoryLimit] Machine),
 ];
