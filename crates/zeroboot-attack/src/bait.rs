@@ -44,6 +44,8 @@ pub struct Bait {
 #[derive(Debug, Serialize)]
 struct Words {
     pid: u32,
+    /// The first word of the suite's own command line: a process of the same number may be another one.
+    program: String,
     file: String,
     socket: String,
     #[serde(rename = "abstract")]
@@ -95,6 +97,7 @@ impl Bait {
 
         let words = Words {
             pid: std::process::id(),
+            program: std::env::args().next().unwrap_or_default(),
             file: file.display().to_string(),
             socket: socket.display().to_string(),
             name,

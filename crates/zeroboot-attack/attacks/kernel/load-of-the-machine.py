@@ -2,6 +2,9 @@
 with refused():
     with open("/proc/loadavg") as file:
         running = file.read().split()[3]
-    visible = sum(len(os.listdir("/proc/%d/task" % pid)) for pid in processes())
+    visible = 0
+    for pid in processes():
+        with contextlib.suppress(OSError):
+            visible += len(os.listdir("/proc/%d/task" % pid))
     total = int(running.split("/")[1])
     through("%d threads exist, %d are its own" % (total, visible)) if total > visible + 8 else held("only its own")
