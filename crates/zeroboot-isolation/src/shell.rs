@@ -121,7 +121,8 @@ impl ShellPlan {
 fn mount(kind: &CStr, target: &CStr, options: &CStr) -> Result<(), Errno> {
     let mut flags = libc::MS_NOSUID | libc::MS_NODEV;
     if kind == c"proc" {
-        flags |= libc::MS_NOEXEC;
+        // Read-only, since some of what anybody may write there is the machine's: a trigger in /proc/pressure, for one.
+        flags |= libc::MS_NOEXEC | libc::MS_RDONLY;
     }
     // SAFETY: needed since `nix`'s wrapper may allocate for a long path, which is forbidden here. All four are valid
     // C strings that live through the call.

@@ -146,6 +146,9 @@ pub(crate) fn sealed_template_joins() -> Result<(), Failed> {
 fn as_its_user_sees_it() -> Outcome {
     let found = numbers("/proc")?;
     ensure(found == BTreeSet::from([1, std::process::id()]), || format!("/proc shows {found:?}"))?;
+    let written = fs::OpenOptions::new().write(true).open("/proc/self/comm");
+    let refused = written.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EROFS));
+    ensure(refused, || format!("writing to /proc: {written:?}"))?;
     let status = fs::read_to_string("/proc/1/status")?;
     for wanted in ["CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapInh:\t0000000000000000"] {
         ensure(status.contains(wanted), || format!("no {wanted} in {status}"))?;
