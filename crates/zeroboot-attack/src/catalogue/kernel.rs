@@ -42,7 +42,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack!(Kernel "kernel" "binary-formats" [MountNamespace, Capabilities] Harmless),
     attack!(Kernel "kernel" "sysrq" [Capabilities, UserNamespace, ReadOnlyTree] Harmless),
     attack!(Kernel "kernel" "write-proc" [Capabilities, UserNamespace, ReadOnlyTree] Harmless),
-    attack!(Kernel "kernel" "pressure-trigger" [OwnProc] Harmless),
+    attack!(Kernel "kernel" "pressure-trigger" [ReadOnlyTree, OwnProc] Harmless),
     attack!(Kernel "kernel" "load-of-the-machine" [OwnProc] Harmless),
     attack!(Kernel "kernel" "secrets-of-the-kernel" [Capabilities, UserNamespace] Harmless),
     attack!(Kernel "kernel" "physical-pages" [Capabilities, Dumpable] Harmless),
