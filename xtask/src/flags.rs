@@ -13,6 +13,13 @@ xflags::xflags! {
             /// Run only the tests whose name contains this.
             optional filter: String
         }
+        /// Run the attack suite against the `zeroboot` command: what gets through is a failure.
+        ///
+        /// What the command's own seal names as missing is listed as open.
+        cmd attack {
+            /// Handed to the suite as they are; `cargo xtask attack --help` lists them.
+            repeated args: OsString
+        }
         /// Measure on this machine, next to the alternatives.
         cmd bench {
             /// Handed to the comparison as they are; `cargo xtask bench --help` lists them.
@@ -33,8 +40,8 @@ impl Xtask {
     /// Reads the words after the program's name.
     pub(crate) fn read(words: impl Iterator<Item = OsString>) -> xflags::Result<Self> {
         let mut words: Vec<_> = words.collect();
-        // Everything after `bench` belongs to the comparison, also what begins with a dash.
-        if words.first().is_some_and(|word| word == "bench") {
+        // Everything after these belongs to another program, also what begins with a dash.
+        if words.first().is_some_and(|word| word == "attack" || word == "bench") {
             words.insert(1, "--".into());
         }
         Self::from_vec(words)
@@ -59,6 +66,12 @@ mod tests {
     }
 
     #[test]
+    fn attack_hands_everything_on() {
+        let XtaskCmd::Attack(attack) = read(&["attack", "--only", "files/"]) else { panic!() };
+        assert_eq!(attack.args, ["--only", "files/"]);
+    }
+
+    #[test]
     fn test_takes_a_filter() {
         let XtaskCmd::Test(test) = read(&["test", "fork"]) else { panic!() };
         assert_eq!(test.filter.as_deref(), Some("fork"));
@@ -66,7 +79,7 @@ mod tests {
 
     #[test]
     fn help_names_every_command() {
-        for command in ["test", "bench", "ci", "tidy", "help"] {
+        for command in ["test", "attack", "bench", "ci", "tidy", "help"] {
             assert!(Xtask::HELP.contains(&format!("xtask {command}\n")), "{command} is missing");
         }
     }

@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask test`, `bench`, `ci` and `tidy`.
+//! The project's own commands: `cargo xtask test`, `attack`, `bench`, `ci` and `tidy`.
 //!
 //! One file per command. Nothing here is needed to use Zeroboot, and nothing of Zeroboot is linked in: the commands
 //! start cargo, and read sources and metadata.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
+mod attack;
 mod bench;
 mod ci;
 mod flags;
@@ -35,6 +36,7 @@ fn run() -> anyhow::Result<ExitCode> {
     let root = project_root()?;
     match command.subcommand {
         XtaskCmd::Test(test) => test::run(&root, test.filter.as_deref()),
+        XtaskCmd::Attack(attack) => attack::run(&root, &attack.args),
         XtaskCmd::Bench(bench) => bench::run(&root, &bench.args),
         XtaskCmd::Ci(_) => ci::run(&root),
         XtaskCmd::Tidy(_) => tidy::run(&root),

@@ -9,6 +9,9 @@ use super::{Member, Violation, manifests};
 /// Each is usable alone: none depends on another one.
 pub(super) const LOWER: [&str; 3] = ["zeroboot-fork", "zeroboot-isolation", "zeroboot-telemetry"];
 
+/// Stands alone: others point it at their own sandboxes, and what it attacks must not help it.
+const ALONE: &str = "zeroboot-attack";
+
 /// Never below a lower crate. `serde_core` is what `serde` consists of.
 const TOO_HIGH: [&str; 5] = ["clap", "serde", "serde_core", "serde_json", "tokio"];
 
@@ -67,13 +70,26 @@ impl Graph {
     }
 }
 
-/// Checks the lower crates.
+/// Checks the lower crates, and that nothing is tied to the one that stands alone.
 pub(super) fn check(graph: &Graph, members: &[Member]) -> Vec<Violation> {
-    members
+    let lower = members
         .iter()
         .filter(|member| LOWER.contains(&&*member.name))
-        .flat_map(|member| lower(graph, member))
-        .collect()
+        .flat_map(|member| lower(graph, member));
+    let alone = members.iter().flat_map(|member| alone(graph, member));
+    lower.chain(alone).collect()
+}
+
+fn alone(graph: &Graph, member: &Member) -> Vec<Violation> {
+    let all = graph.normal(&member.name).chain(graph.other(&member.name));
+    let ours = |name: &&str| *name == "zeroboot" || name.starts_with("zeroboot-");
+    let ties = all.filter(|other| if member.name == ALONE { ours(other) } else { *other == ALONE });
+    ties.map(|other| Violation {
+        path: member.manifest_path(),
+        line: manifests::line_of(&member.manifest, other),
+        what: format!("must not depend on {other}: {ALONE} stands alone"),
+    })
+    .collect()
 }
 
 fn lower(graph: &Graph, member: &Member) -> Vec<Violation> {
@@ -142,6 +158,15 @@ mod tests {
         let edges = [("zeroboot-fork", "libc", Normal), ("zeroboot-fork", "procfs", Normal)];
         let what = "crates/it/Cargo.toml:3: the engine depends on libc, nix, thiserror only";
         assert_eq!(violations(&edges, "zeroboot-fork"), [what]);
+    }
+
+    #[test]
+    fn the_attacks_stand_alone() {
+        let edges = [("zeroboot-attack", "zeroboot", Development), ("zeroboot-attack", "clap", Normal)];
+        let what = "crates/it/Cargo.toml:1: must not depend on zeroboot: zeroboot-attack stands alone";
+        assert_eq!(violations(&edges, "zeroboot-attack"), [what]);
+        let edges = [("zeroboot-cli", "zeroboot-attack", Normal)];
+        assert_eq!(violations(&edges, "zeroboot-cli").len(), 1);
     }
 
     #[test]
