@@ -1,3 +1,3 @@
 # Looks for memory that it shares writably with somebody.
-found = [(name or "anonymous") for _, _, permissions, name in mapped() if permissions[1] == "w" and permissions[3] == "s"]
+found = [name or "anonymous" for _, _, permissions, name in mapped() if permissions[1] + permissions[3] == "ws"]
 through("shared: %s" % found) if found else held("no mapping is shared and writable")

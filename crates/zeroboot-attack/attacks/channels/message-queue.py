@@ -1,7 +1,8 @@
 # Leaves a message for a sibling in a POSIX queue.
 # part: victim
 with refused():
-    queue = call("mq_open", b"attack", os.O_CREAT | os.O_RDWR | os.O_NONBLOCK, 0o666, struct.pack("8q", 0, 4, 64, *[0] * 5))
+    size = struct.pack("8q", 0, 4, 64, *[0] * 5)
+    queue = call("mq_open", b"attack", os.O_CREAT | os.O_RDWR | os.O_NONBLOCK, 0o666, size)
     call("mq_timedsend", queue, NONCE.encode(), 16, 0, None)
 # part: attacker
 with refused():

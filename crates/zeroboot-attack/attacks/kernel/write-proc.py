@@ -1,8 +1,9 @@
 # Looks for any other file of /proc, outside of processes, that opens for writing.
+OTHERS = ("sys", "self", "thread-self", "net", "pressure")
 count, begun = 0, time.monotonic()
 for place, below, names in os.walk("/proc"):
     if place == "/proc":
-        below[:] = [name for name in below if not name.isdigit() and name not in ("sys", "self", "thread-self", "net", "pressure")]
+        below[:] = [name for name in below if not name.isdigit() and name not in OTHERS]
         # sysrq-trigger and pressure have attacks of their own, which know what they open.
         names = [name for name in names if name != "sysrq-trigger"]
     for name in names:

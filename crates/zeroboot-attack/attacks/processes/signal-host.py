@@ -4,4 +4,6 @@ with refused():
     os.kill(pid, 0)
     with open("/proc/%d/cmdline" % pid, "rb") as file:
         words = file.read()
-    through("reaches %r" % words[:60]) if words.startswith(CANARY["program"].encode() + b"\0") else held("that number is another process")
+    if not words.startswith(CANARY["program"].encode() + b"\0"):
+        held("that number is another process")
+    through("reaches %r" % words[:60])
