@@ -1,4 +1,6 @@
 # Leaves by the working directory and the descriptors of process 1.
+if os.getpid() == 1:
+    held("process 1 is this one")
 root, found = os.stat("/"), []
 errors = set()
 with refused():

@@ -18,7 +18,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack!(Resources "resources" "processor-hog" [CpuLimit] Machine),
     attack!(Resources "resources" "past-the-deadline" [Deadline] Harmless Ending),
     attack!(Resources "resources" "raise-limits" [Capabilities] Harmless),
-    attack!(Resources "resources" "limits-of-init" [PidNamespace, OwnUser] Namespace),
+    attack!(Resources "resources" "limits-of-init" [OwnUser] Namespace),
     attack!(Resources "resources" "priority" [Capabilities] Harmless),
     attack!(Resources "resources" "real-time" [Capabilities] Harmless),
     attack!(Resources "resources" "reserved-time" [Capabilities] Harmless),
