@@ -20,6 +20,16 @@ xflags::xflags! {
             /// Handed to the suite as they are; `cargo xtask attack --help` lists them.
             repeated args: OsString
         }
+        /// Run the tests in a virtual machine with another kernel: Debian's 6.1, as root and as an ordinary user.
+        ///
+        /// Emulated in software, and so 10 to 20 times slower than this machine. Debian 12 on x86-64 only; as root
+        /// it installs the packages that it needs. Says what it leaves out, and why. The last line counts.
+        cmd vm {
+            /// Run only the tests whose name contains this.
+            optional filter: String
+            /// Only as this user: `root` or `ordinary`.
+            optional --user user: String
+        }
         /// Measure on this machine, next to the alternatives.
         cmd bench {
             /// Handed to the comparison as they are; `cargo xtask bench --help` lists them.
@@ -78,8 +88,14 @@ mod tests {
     }
 
     #[test]
+    fn vm_takes_a_user() {
+        let XtaskCmd::Vm(vm) = read(&["vm", "seal", "--user", "ordinary"]) else { panic!() };
+        assert_eq!((vm.filter.as_deref(), vm.user.as_deref()), (Some("seal"), Some("ordinary")));
+    }
+
+    #[test]
     fn help_names_every_command() {
-        for command in ["test", "attack", "bench", "ci", "tidy", "help"] {
+        for command in ["test", "attack", "vm", "bench", "ci", "tidy", "help"] {
             assert!(Xtask::HELP.contains(&format!("xtask {command}\n")), "{command} is missing");
         }
     }

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `attack`, `bench`, `ci` and `tidy`.
+//! The project's own commands: `cargo xtask test`, `attack`, `vm`, `bench`, `ci` and `tidy`.
 //!
 //! One file per command. Nothing here is needed to use Zeroboot, and nothing of Zeroboot is linked in: the commands
 //! start cargo, and read sources and metadata.
@@ -9,9 +9,11 @@ mod attack;
 mod bench;
 mod ci;
 mod flags;
+mod output;
 mod test;
 mod tidy;
 mod venv;
+mod vm;
 
 use std::env;
 use std::path::PathBuf;
@@ -37,6 +39,7 @@ fn run() -> anyhow::Result<ExitCode> {
     match command.subcommand {
         XtaskCmd::Test(test) => test::run(&root, test.filter.as_deref()),
         XtaskCmd::Attack(attack) => attack::run(&root, &attack.args),
+        XtaskCmd::Vm(asked) => vm::run(&root, asked.filter.as_deref(), asked.user.as_deref()),
         XtaskCmd::Bench(bench) => bench::run(&root, &bench.args),
         XtaskCmd::Ci(_) => ci::run(&root),
         XtaskCmd::Tidy(_) => tidy::run(&root),

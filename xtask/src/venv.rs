@@ -1,4 +1,5 @@
-//! The virtual environment with numpy and pandas that tests and benches use as a heavy template.
+//! Virtual environments: with numpy and pandas, which tests and benches use as a heavy template, and with the tool
+//! that boots the virtual machine.
 //!
 //! Made once below `target`, by whatever `python3` on `PATH` can make one. Never here: what its absence means.
 
@@ -11,20 +12,40 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-const PACKAGES: [&str; 2] = ["numpy", "pandas"];
+/// What an environment is for.
+#[derive(Debug, Clone, Copy)]
+struct Needs {
+    packages: &'static [&'static str],
+    /// What it must be able to import.
+    modules: &'static str,
+}
 
-/// The directory of an environment that can import [`PACKAGES`]: an earlier one if it still fits, or a new one.
+/// The directory of an environment with numpy and pandas: an earlier one if it still fits, or a new one.
 ///
 /// # Errors
 /// Why there is none: in one line, to be printed as the reason of a skip.
 pub(crate) fn scientific(root: &Path) -> anyhow::Result<PathBuf> {
-    let place = root.join("target/venvs/scientific");
+    let needs = Needs { packages: &["numpy", "pandas"], modules: "numpy, pandas" };
+    prepared(root.join("target/venvs/scientific"), needs)
+}
+
+/// The directory of an environment with the tool that boots a kernel on this machine's file tree.
+///
+/// # Errors
+/// Why there is none, in one line.
+pub(crate) fn machine(root: &Path) -> anyhow::Result<PathBuf> {
+    // Pinned: what the machine looks like from inside is the tool's.
+    let needs = Needs { packages: &["virtme-ng==1.42"], modules: "virtme_ng" };
+    prepared(root.join("target/venvs/machine"), needs)
+}
+
+fn prepared(place: PathBuf, needs: Needs) -> anyhow::Result<PathBuf> {
     let marker = place.join("complete");
     let pythons = pythons()?;
     // Only what was written last says that the rest is whole; and an environment can neither move nor change its
     // interpreter.
     let expected =
-        |python: &Python| format!("{} {} {}", PACKAGES.join(" "), python.identity, place.display());
+        |python: &Python| format!("{} {} {}", needs.packages.join(" "), python.identity, place.display());
     let found = fs::read_to_string(&marker).unwrap_or_default();
     if pythons.iter().any(|python| expected(python) == found) {
         return Ok(place);
@@ -33,7 +54,7 @@ pub(crate) fn scientific(root: &Path) -> anyhow::Result<PathBuf> {
     for python in &pythons {
         remove(&place)?;
         eprintln!("preparing {} with {}", place.display(), python.program.display());
-        match make(&python.program, &place) {
+        match make(&python.program, &place, needs) {
             Ok(()) => {
                 fs::write(&marker, expected(python)).context("cannot mark the environment as complete")?;
                 return Ok(place);
@@ -45,13 +66,13 @@ pub(crate) fn scientific(root: &Path) -> anyhow::Result<PathBuf> {
     Err(reason.unwrap_or_else(|| anyhow::anyhow!("no python3 on PATH works")))
 }
 
-fn make(python: &Path, place: &Path) -> anyhow::Result<()> {
+fn make(python: &Path, place: &Path, needs: Needs) -> anyhow::Result<()> {
     let own = place.join("bin/python");
     answer(python, ["-m".as_ref(), "venv".as_ref(), place.as_os_str()])?;
     // Wheels only: a machine without a compiler gets an answer at once.
     let install = ["-m", "pip", "install", "-qq", "--no-input", "--retries", "1", "--only-binary", ":all:"];
-    answer(&own, install.into_iter().chain(PACKAGES))?;
-    answer(&own, ["-c", &format!("import {}", PACKAGES.join(", "))])?;
+    answer(&own, install.iter().chain(needs.packages))?;
+    answer(&own, ["-c", &format!("import {}", needs.modules)])?;
     Ok(())
 }
 
