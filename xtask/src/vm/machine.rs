@@ -21,13 +21,13 @@ use crate::output::{self, Counts};
 const GUEST: &str = include_str!("guest.sh");
 
 /// Kills the machine when standard input ends: when it takes too long, and when the program that started it is no
-/// more. The group is the shell's own, so it holds the machine and nothing else.
+/// more. The group is the shell's own, so it holds the machine and nothing else. Not every shell takes `-KILL --`.
 const KEEPER: &str = "exec 3<&0
-{ read -r _ <&3; kill -KILL -- -$$; } &
+{ read -r _ <&3; kill -s KILL -- -$$; } &
 keeper=$!
 \"$@\" </dev/null 3<&-
 status=$?
-kill -KILL $keeper
+kill -s KILL $keeper
 exit $status";
 
 /// All that two machines have in common.
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn nothing_outlives_the_lifeline() {
-        let mut child = kept("sleep 600 & echo up; sleep 600").spawn().unwrap();
+        let mut child = kept("sleep 30 & echo up; sleep 30").spawn().unwrap();
         let mut out = child.stdout.take().unwrap();
         out.read_exact(&mut [0; 3]).unwrap();
         drop(child.stdin.take());
