@@ -23,6 +23,11 @@ impl Mapping {
         let name = fields.nth(3).unwrap_or_default().trim_start().to_owned();
         Some(Self { addresses, is_writable: has(1, b'w'), is_shared: has(3, b's'), name })
     }
+
+    /// Whether a file is behind it: one that was deleted and one without a place in the tree as well.
+    pub(crate) fn has_file(&self) -> bool {
+        self.name.starts_with('/')
+    }
 }
 
 #[cfg(test)]
@@ -37,6 +42,9 @@ mod tests {
         assert_eq!(mapping.addresses, 0x7f11_bd20_4000..0x7f11_bd35_a000);
         assert!(!mapping.is_writable && !mapping.is_shared);
         assert_eq!(mapping.name, "/usr/lib/lib c.so.6");
+        assert!(mapping.has_file());
+        let heap = Mapping::parse("55d0-55d1 rw-p 00000000 00:00 0    [heap]").expect("a mapping");
+        assert!(!heap.has_file());
 
         let anonymous = Mapping::parse("7f0000-7f2000 rw-s 00000000 00:00 0 ").expect("a mapping");
         assert!(anonymous.is_shared && anonymous.is_writable);

@@ -81,6 +81,9 @@ impl WorkingSet {
     /// without `CAP_IPC_LOCK`. A copy of a page costs about half of what a fault and a copy cost, and the parent spares
     /// its own faults on the pages as well.
     ///
+    /// A kernel before 6.5 pins no page of a private file mapping: those, a library's data above all, are then left out,
+    /// and [`CopiedAtFork::pages`] counts the others.
+    ///
     /// Nothing of the child may be left when this is called, or the parent gets copies of what the two still share.
     ///
     /// # Errors
@@ -96,8 +99,18 @@ impl WorkingSet {
             .filter_map(Mapping::parse)
             .filter(|mapping| mapping.is_writable && !mapping.is_shared)
             .collect();
-        let ranges: Vec<_> =
-            mappings.iter().flat_map(|mapping| clip(&self.written, &mapping.addresses)).collect();
+        match self.pin(mappings.iter()) {
+            // Before 6.5 the kernel takes no page whose mapping has a file behind it, and with it refuses all others.
+            Err(CopyError::Pin { errno: Errno::EOPNOTSUPP, .. }) => {
+                self.pin(mappings.iter().filter(|mapping| !mapping.has_file()))
+            }
+            result => result,
+        }
+    }
+
+    /// Pins what the child has written of these mappings.
+    fn pin<'a>(&self, mappings: impl Iterator<Item = &'a Mapping>) -> Result<CopiedAtFork, CopyError> {
+        let ranges: Vec<_> = mappings.flat_map(|mapping| clip(&self.written, &mapping.addresses)).collect();
         let pages = self.pages_of(&ranges);
         let ring = ring().map_err(|errno| CopyError::Ring { errno })?;
         let buffers: Vec<Buffer> = ranges.iter().filter_map(buffer).collect();
