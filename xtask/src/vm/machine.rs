@@ -70,7 +70,11 @@ impl Machine {
         }
         let status = status?;
         let told = fs::read_to_string(self.share.join("status")).unwrap_or_default();
-        Ok(complaints(&told, programs.len()).map_err(|cause| anyhow!("{cause} (the tool said {status})"))?)
+        complaints(&told, programs.len()).map_err(|cause| anyhow!("{cause} (the tool said {status})"))
+    }
+
+    fn scratch(&self) -> PathBuf {
+        self.share.with_file_name("scratch")
     }
 
     fn prepare(&self, programs: &[Program], arguments: &[String]) -> anyhow::Result<()> {
@@ -78,6 +82,13 @@ impl Machine {
             let path = self.share.join(name);
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
         };
+        match fs::remove_dir_all(self.scratch()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).context("cannot remove what an earlier machine left");
+            }
+            _ => fs::create_dir_all(self.scratch())
+                .context("cannot make a directory for the machine's tool")?,
+        }
         fs::create_dir_all(&self.share).with_context(|| format!("cannot make {}", self.share.display()))?;
         let line =
             |program: &Program| format!("{}\t{}\n", program.directory.display(), program.file.display());
@@ -106,6 +117,8 @@ impl Machine {
         command.args(["--disable-kvm", "--disable-microvm", "--user", "root", "--memory", "4G"]);
         command.arg(format!("--rwdir={share}")).arg("--run").arg(&self.kernel).args(["--exec", &line]);
         command.env("PATH", env::join_paths(path).context("PATH cannot be extended")?);
+        // A machine that is killed leaves its tool's files there: each start begins with none.
+        command.env("TMPDIR", self.scratch());
         command.stdin(Stdio::piped()).process_group(0).current_dir(OsStr::new("/"));
         Ok(command)
     }
