@@ -35,7 +35,7 @@ xflags::xflags! {
             /// Handed to the comparison as they are; `cargo xtask bench --help` lists them.
             repeated args: OsString
         }
-        /// All that a change must pass: format, tidy, clippy, the README's test command, documentation.
+        /// All that a change must pass: format, tidy, clippy, the README's test command, the attacks, documentation.
         cmd ci {}
         /// Check the project's own rules, which no lint knows: layers, unsafe, child-side code, sizes.
         cmd tidy {}

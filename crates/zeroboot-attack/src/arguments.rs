@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
     /// A weaker sandbox, in which each attack shall succeed; {waived} becomes the layers that stop it, with commas.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) control: Option<String>,
+    /// Layers that the control's command can waive: only what they alone stop has a control. Otherwise all.
+    #[arg(long, value_name = "LAYER,...", value_delimiter = ',', requires = "control")]
+    pub(crate) waivable: Vec<Layer>,
     /// The worst that a control may do: harmless, namespace or machine.
     #[arg(long, value_name = "RISK", default_value = "harmless")]
     pub(crate) control_risk: Risk,
@@ -44,6 +47,12 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// Whether a control of this attack can be made, and may be.
+    pub(crate) fn controls(&self, attack: &Attack) -> bool {
+        let can = |layer| self.waivable.is_empty() || self.waivable.contains(layer);
+        attack.risk <= self.control_risk && attack.layers.iter().all(can)
+    }
+
     pub(crate) fn wants(&self, attack: &Attack) -> bool {
         attack.risk <= self.risk && self.only.as_ref().is_none_or(|part| attack.path().contains(part))
     }
@@ -60,6 +69,18 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_control_waives_every_layer_or_is_none() {
+        let all = ["zeroboot-attack", "--control", "c", "--control-risk", "machine"];
+        let some = all.iter().copied().chain(["--waivable", "filter,landlock"]);
+        let (all, some) = (Arguments::try_parse_from(all).unwrap(), Arguments::try_parse_from(some).unwrap());
+        for attack in zeroboot_attack::catalogue::all() {
+            assert!(all.controls(attack), "{}", attack.path());
+            let alone = attack.layers.iter().all(|layer| matches!(layer, Layer::Filter | Layer::Landlock));
+            assert_eq!(some.controls(attack), alone, "{}", attack.path());
+        }
     }
 
     #[test]

@@ -52,9 +52,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The attack again, where every layer that stops it is waived. `None` where that is not asked for, or too dangerous.
+/// The attack again, where every layer that stops it is waived. `None` where that is not asked for, cannot be, or is too dangerous.
 fn control(attack: &Attack, arguments: &Arguments, bait: &Bait) -> anyhow::Result<Option<Outcome>> {
-    let Some(control) = arguments.control.as_ref().filter(|_| attack.risk <= arguments.control_risk) else {
+    let Some(control) = arguments.control.as_ref().filter(|_| arguments.controls(attack)) else {
         return Ok(None);
     };
     let waived: Vec<_> = attack.layers.iter().map(|layer| layer.name()).collect();
