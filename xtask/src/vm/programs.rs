@@ -15,10 +15,7 @@ const TOOLS: [(&str, &str); 2] =
 /// Tests that the emulation cannot pass, whatever the kernel does.
 pub(super) const LEFT_OUT: [(&str, &str); 2] = [
     ("ten_thousand_sandboxes_leave_nothing", "10,000 sandboxes at 0.3 s each are 50 minutes of emulation"),
-    (
-        "cpu_time_is_counted_where_it_is_spent",
-        "it fails under emulation, and nobody has found out why",
-    ),
+    ("cpu_time_is_counted_where_it_is_spent", "it fails under emulation, and nobody has found out why"),
 ];
 
 /// A test program and the directory that cargo would start it in.
