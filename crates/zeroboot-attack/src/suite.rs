@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn a_verdict_is_taken_as_it_is() {
         assert_eq!(outcome(Manner::Alone, "through('a  b')"), Outcome::Through("a b".to_owned()));
-        let refused = "with refused():\n    os.rmdir('/attack-no-such-file')\n";
+        let refused = "with refused():\n    os.stat('/attack-no-such-file')\n";
         assert_eq!(outcome(Manner::Alone, refused), Outcome::Held("ENOENT".to_owned()));
     }
 
