@@ -151,12 +151,7 @@ fn python() -> Finding {
             let (major, minor) = interpreter.version();
             holds("python3", format!("{major}.{minor}, {}", interpreter.executable().display()))
         }
-        Err(error) => Finding {
-            what: "python3",
-            holds: false,
-            detail: error.to_string(),
-            remedy: error.remedy().or_else(|| Some("name one with --python".to_owned())),
-        },
+        Err(error) => broken("python3", &BuildError::from(error).into()),
     }
 }
 

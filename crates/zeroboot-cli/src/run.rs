@@ -118,7 +118,7 @@ fn policy(options: &RunOptions) -> Result<Policy, Failure> {
     let mut policy = match options.policy.to_str() {
         Some("strict") => Policy::strict(),
         _ => zeroboot::read_policy(&options.policy)
-            .map_err(|error| Failure::new(error.to_string(), error.remedy()))?,
+            .map_err(|error| Failure::new(error.cause(), error.remedy()))?,
     };
     policy.network = options.network.unwrap_or(policy.network);
     let limits = &mut policy.limits;

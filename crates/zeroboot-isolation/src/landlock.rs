@@ -20,7 +20,7 @@ use crate::policy::{Network, Policy, Protection, Rule};
 pub enum LandlockError {
     /// The kernel has none, or it is switched off.
     #[error(
-        "this kernel has no Landlock: {0} (Linux 5.13 with landlock in its lsm= list has; a policy with \
+        "this kernel has no Landlock (Linux 5.13 with landlock in its lsm= list has; a policy with \
          landlock = \"prefer\" does without)"
     )]
     Absent(#[source] Errno),

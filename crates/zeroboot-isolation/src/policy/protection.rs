@@ -5,7 +5,8 @@
 pub enum Rule {
     /// Without it there is no template: the error says why it cannot be had, and what to do.
     Require,
-    /// Where the kernel refuses it, it is done without, and the seal says so.
+    /// Where it cannot be had, it is done without, and the seal says so. So it is with Landlock, the keyring and the
+    /// limit of processes; a kernel that refuses one of the others refuses sandboxes altogether, and that is an error.
     Prefer,
     /// Done without. For attacks that want to see what the other protections hold, and for programs that need what it
     /// forbids.

@@ -21,12 +21,14 @@ use serde::Deserialize;
 use toml::Spanned;
 use zeroboot_isolation::policy::{Bytes, Network, Policy, Protection, Rule};
 
+use crate::words;
+
 /// Why a policy file says nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyFileError {
     /// The file.
-    #[error("cannot read the policy {}: {source}", path.display())]
+    #[error("cannot read the policy {}", path.display())]
     Read {
         /// Its path.
         path: PathBuf,
@@ -48,6 +50,12 @@ pub enum PolicyFileError {
 }
 
 impl PolicyFileError {
+    /// What went wrong, down to what the kernel answered.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        words::of(self)
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> String {

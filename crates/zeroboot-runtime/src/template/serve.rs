@@ -9,7 +9,7 @@ use zeroboot_fork::working_set::CopiedAtFork;
 use zeroboot_fork::{ForkOptions, ForkPlan, Parent};
 use zeroboot_isolation::child::{OwnUser, PrepareError, Prepared};
 use zeroboot_isolation::filter::{FilterError, Filters};
-use zeroboot_isolation::policy::{Protection, Rule};
+use zeroboot_isolation::policy::Protection;
 use zeroboot_isolation::template::{SealTemplateError, bound_template};
 
 use super::rehearsal::{self, Rehearsal};
@@ -104,10 +104,8 @@ impl Template {
             return Err(ServeError::Unsafe(report.to_string()));
         }
         let policy = setup.policy();
-        let filters = match policy.protections.rule(Protection::Filter) {
-            Rule::Waive => None,
-            Rule::Require | Rule::Prefer => Some(Filters::compile(policy.network)?),
-        };
+        let wants_filters = policy.protections.wants(Protection::Filter);
+        let filters = wants_filters.then(|| Filters::compile(policy.network)).transpose()?;
         let fork =
             ForkPlan::prepare(ForkOptions { parent: Parent::CallersParent, ..ForkOptions::default() })?;
         let prepared = Prepared::new(&policy, filters.as_ref())?;
