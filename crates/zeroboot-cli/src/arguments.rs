@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use zeroboot::{Bytes, BytesError, Network, Protection};
+use zeroboot::{Bytes, BytesError, Cpus, Network, Protection};
 
 /// Runs code in sandboxes that are forked from a warm process.
 #[derive(Debug, Parser)]
@@ -79,9 +79,14 @@ pub(crate) struct RunOptions {
     /// Limit of open files [strict: 1024].
     #[arg(long, value_parser = clap::value_parser!(u64).range(16..))]
     pub(crate) files: Option<u64>,
-    /// Memory of each process, beyond what its template has [strict: no limit].
+    /// Memory of the sandbox, beyond what it shares with its template; of each process where there is no cgroup v2
+    /// with a memory controller [strict: no limit].
     #[arg(long, value_parser = bytes)]
     pub(crate) memory: Option<Bytes>,
+    /// CPU time per time, as in 1.5: how many processors at once; needs cgroup v2 with a cpu controller
+    /// [strict: no limit].
+    #[arg(long)]
+    pub(crate) cpus: Option<Cpus>,
     /// Limit of processes and threads [strict: 64].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) pids: Option<u64>,

@@ -4,7 +4,9 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use zeroboot::{BuildError, Interpreter, Missing, Outcome, Policy, Protection, Request, Rule, Template};
+use zeroboot::{
+    BuildError, Bytes, Cpus, Interpreter, Missing, Outcome, Policy, Protection, Request, Rule, Template,
+};
 
 use crate::OWN_FAILURE;
 use crate::arguments::DoctorOptions;
@@ -102,8 +104,9 @@ fn of_a_sandbox(template: &Template, outcome: &Outcome) -> Vec<Finding> {
         let what = protection.name();
         findings.push(match (seal.missing.contains(&Missing::Protection(protection)), protection) {
             (true, Protection::ProcessLimit) => {
-                missing(what, "the kernel counts per user, and an ordinary user lends its own id only", None)
+                missing(what, "there is no cgroup, and an ordinary user lends its own id only", None)
             }
+            (_, Protection::Cgroup) => cgroup(),
             (true, _) => missing(what, "the kernel refuses it", remedy_for(protection)),
             (false, Protection::Landlock) => {
                 holds(what, format!("version {}", seal.landlock.unwrap_or_default()))
@@ -111,19 +114,13 @@ fn of_a_sandbox(template: &Template, outcome: &Outcome) -> Vec<Finding> {
             (false, _) => holds(what, String::new()),
         });
     }
-    let limits = [Missing::MemoryLimit, Missing::CpuLimit, Missing::OwnUser];
-    findings.extend(limits.into_iter().filter(|limit| seal.missing.contains(limit)).map(|limit| {
-        let detail = match limit {
-            Missing::OwnUser => "an ordinary user can lend its own id only",
-            _ => "not enforced by a cgroup yet",
-        };
-        let remedy = match limit {
-            Missing::OwnUser => Some("run as root: each sandbox gets an id of its own"),
-            Missing::MemoryLimit => Some("bound the memory of the host's own service"),
-            _ => None,
-        };
-        missing(limit.name(), detail, remedy)
-    }));
+    if seal.missing.contains(&Missing::OwnUser) {
+        findings.push(missing(
+            Missing::OwnUser.name(),
+            "an ordinary user can lend its own id only",
+            Some("run as root: each sandbox gets an id of its own"),
+        ));
+    }
     findings.push(match template.copied_pages() {
         Some(pages) => holds("copy at fork", format!("{pages} pages of a small template")),
         None => missing(
@@ -142,6 +139,16 @@ fn remedy_for(protection: Protection) -> Option<&'static str> {
         Protection::Landlock => Some("a kernel from 5.13 on, with landlock in its lsm= list"),
         Protection::Keyring => Some("raise kernel.keys.maxkeys"),
         _ => None,
+    }
+}
+
+/// Every limit that a cgroup can give, required: so it says which cannot be had, and why.
+fn cgroup() -> Finding {
+    let what = Protection::Cgroup.name();
+    let all = Policy::strict().memory(Bytes::mebi(64)).cpus(Cpus::milli(1000));
+    match probe(all.protection(Protection::Cgroup, Rule::Require)) {
+        Ok(_) => holds(what, "memory, processes and CPU time of a whole sandbox".to_owned()),
+        Err(error) => broken(what, &error),
     }
 }
 

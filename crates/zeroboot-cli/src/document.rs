@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use serde::Serialize;
-use zeroboot::{Outcome, RunError, Seal, Status};
+use zeroboot::{CgroupUsage, Outcome, RunError, Seal, Status};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Document {
@@ -22,6 +22,7 @@ pub(crate) struct Document {
     faults: Option<Faults>,
     memory: Option<Memory>,
     cpu_us: Option<Cpu>,
+    cgroup: Option<Cgroup>,
     seal: Option<SealDocument>,
 }
 
@@ -61,6 +62,23 @@ struct Cpu {
     system: f64,
 }
 
+/// What a cgroup has counted.
+#[derive(Debug, Serialize)]
+struct Cgroup {
+    peak_kib: Option<u64>,
+    oom_kills: Option<u64>,
+    throttled_us: Option<f64>,
+}
+
+/// What a cgroup bounds.
+#[derive(Debug, Serialize)]
+struct Bounds {
+    leaf: String,
+    memory_kib: Option<u64>,
+    processes: Option<u64>,
+    cpus: Option<f64>,
+}
+
 #[derive(Debug, Serialize)]
 struct SealDocument {
     no_new_privs: bool,
@@ -68,6 +86,7 @@ struct SealDocument {
     capabilities: u32,
     namespaces: Vec<&'static str>,
     landlock: Option<u32>,
+    cgroup: Option<Bounds>,
     missing: Vec<&'static str>,
 }
 
@@ -98,6 +117,7 @@ impl Document {
                 faults: None,
                 memory: None,
                 cpu_us: None,
+                cgroup: None,
                 seal: None,
             },
         }
@@ -128,6 +148,7 @@ impl Document {
                 peak_kib: memory.peak_kib.0,
             }),
             cpu_us: account.cpu.map(|cpu| Cpu { user: us(cpu.user), system: us(cpu.system) }),
+            cgroup: Cgroup::of(account.cgroup),
             seal: outcome.seal.as_ref().map(SealDocument::of),
         }
     }
@@ -140,10 +161,23 @@ impl Ending {
             Status::Signaled(signal) => ("signaled", None, Some(signal)),
             Status::Deadline => ("deadline", None, None),
             Status::OutputLimit => ("output", None, None),
+            Status::MemoryLimit => ("memory", None, None),
             // The type may grow; a kind without a name is not to be passed off as another.
             _ => ("other", None, None),
         };
         Self { kind, code, signal }
+    }
+}
+
+impl Cgroup {
+    /// `None` when there was none, or none that counts anything.
+    fn of(usage: CgroupUsage) -> Option<Self> {
+        let counted = Self {
+            peak_kib: usage.memory_peak.map(|peak| peak.0 >> 10),
+            oom_kills: usage.oom_kills,
+            throttled_us: usage.throttled.map(us),
+        };
+        (usage != CgroupUsage::default()).then_some(counted)
     }
 }
 
@@ -155,6 +189,12 @@ impl SealDocument {
             capabilities: seal.capabilities,
             namespaces: seal.namespaces.iter().map(|namespace| namespace.name()).collect(),
             landlock: seal.landlock,
+            cgroup: seal.cgroup.as_ref().map(|bounds| Bounds {
+                leaf: bounds.leaf.clone(),
+                memory_kib: bounds.memory.map(|size| size.0 >> 10),
+                processes: bounds.processes,
+                cpus: bounds.cpus.map(|cpus| f64::from(cpus.to_milli()) / 1e3),
+            }),
             missing: seal.missing.iter().map(|missing| missing.name()).collect(),
         }
     }

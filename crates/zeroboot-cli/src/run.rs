@@ -124,6 +124,7 @@ fn policy(options: &RunOptions) -> Result<Policy, Failure> {
     let limits = &mut policy.limits;
     limits.tmp = options.tmp.unwrap_or(limits.tmp);
     limits.memory = options.memory.or(limits.memory);
+    limits.cpus = options.cpus.or(limits.cpus);
     limits.open_files = options.files.unwrap_or(limits.open_files);
     limits.processes = options.pids.unwrap_or(limits.processes);
     let waive = |policy: Policy, protection| policy.protection(protection, Rule::Waive);

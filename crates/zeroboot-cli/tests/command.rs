@@ -148,7 +148,7 @@ fn policy_file() -> Result<(), Failed> {
         expect("the policy", holds && document["seal"]["landlock"].is_null(), &output)?;
     }
     let code = "bytearray(20 << 20)\ntry: bytearray(90 << 20)\nexcept MemoryError: print('no more')";
-    let output = zeroboot(&["-q", "--memory", "64M", "-c", code]).output()?;
+    let output = zeroboot(&["-q", "--memory", "64M", "--waive", "cgroup", "-c", code]).output()?;
     expect("the memory", output.stdout == b"no more\n", &output)?;
 
     let output = zeroboot(&["--json", "--waive", "session,filter", "-c", "1"]).output()?;

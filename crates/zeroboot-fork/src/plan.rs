@@ -87,7 +87,7 @@ pub struct ForkOptions {
     pub signals: SignalHandlers,
     /// New namespaces; [`Way::Clone3`] only.
     pub namespaces: Namespaces,
-    /// The directory of a cgroup (version 2) to be born in; [`Way::Clone3`] only.
+    /// The directory of a cgroup (version 2) to be born in; [`Way::Clone3`] only. See [`ForkPlan::set_cgroup`].
     pub cgroup: Option<OwnedFd>,
 }
 
@@ -142,6 +142,10 @@ fn remedy(errno: Errno) -> &'static str {
         }
         Errno::ENOSPC => " (a limit on namespaces, in /proc/sys/user/)",
         Errno::EPERM => " (new namespaces need CAP_SYS_ADMIN in their user namespace)",
+        Errno::EACCES | Errno::ENOENT => {
+            " (the cgroup: its cgroup.procs and that of the next one above both cgroups must be writable)"
+        }
+        Errno::EBUSY => " (the cgroup has controllers for its children, or is being removed)",
         Errno::ENOSYS => " (no clone3: a kernel before 5.3, or a filter that hides it; use Way::Libc)",
         _ => "",
     }
@@ -203,6 +207,18 @@ impl ForkPlan {
         let libc = LibcState::find().ok_or(PrepareError::ThreadId)?;
         let count = ThreadCount::open().map_err(PrepareError::Threads)?;
         Ok(Self { options, libc, count, not_send: PhantomData })
+    }
+
+    /// Sets [`ForkOptions::cgroup`] for the forks that follow, and closes the directory that was set before.
+    ///
+    /// # Errors
+    /// [`PrepareError::NeedsClone3`] for a directory with [`Way::Libc`].
+    pub fn set_cgroup(&mut self, cgroup: Option<OwnedFd>) -> Result<(), PrepareError> {
+        if self.options.way == Way::Libc && cgroup.is_some() {
+            return Err(PrepareError::NeedsClone3);
+        }
+        self.options.cgroup = cgroup;
+        Ok(())
     }
 
     /// Forks, if this process has one thread.

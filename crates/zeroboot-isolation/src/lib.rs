@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`policy`] | anywhere | says what is asked: plain data |
 //! | [`filter`] | template | compiles the system-call filters |
+//! | [`cgroup`] | host and warden | bounds whole sandboxes |
 //! | [`landlock`] | parked shell | makes the rules of the second wall |
 //! | [`world`] | warden | namespaces and file tree, once |
 //! | [`shell`] | parked shell | private mounts, a quiet init |
@@ -15,6 +16,7 @@
 //!
 //! Never here: forking a template, running user code, measuring, and believing what a sandbox says about itself.
 
+pub mod cgroup;
 pub mod child;
 pub mod filter;
 pub mod landlock;

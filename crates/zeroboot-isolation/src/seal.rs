@@ -12,6 +12,7 @@ use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, fstatat};
 use nix::unistd::Uid;
 
+use crate::cgroup::{Bounds, BoundsError, Group};
 use crate::child::{Keyring, Stamps};
 use crate::policy::{Protection, Protections};
 
@@ -30,6 +31,8 @@ pub struct Seal {
     /// Which version of Landlock's rules holds. The kernel shows it nowhere: this is the word of the hardening, said
     /// before user code started.
     pub landlock: Option<u32>,
+    /// What its cgroup bounds; `None`: it has none of its own.
+    pub cgroup: Option<Bounds>,
     /// What is not enforced.
     pub missing: Vec<Missing>,
 }
@@ -78,9 +81,9 @@ impl Namespace {
 pub enum Missing {
     /// The policy does without it, or the kernel has refused what was only preferred.
     Protection(Protection),
-    /// No bound on memory.
+    /// No bound on the memory of the whole sandbox.
     MemoryLimit,
-    /// No bound on CPU time.
+    /// No bound on its CPU time.
     CpuLimit,
     /// The process has the user id of its reader: towards the kernel it is the same user.
     OwnUser,
@@ -144,6 +147,17 @@ pub enum SealError {
         /// What the kernel answered.
         source: Errno,
     },
+    /// Reading what its cgroup bounds.
+    #[error("cannot read what bounds process {pid}")]
+    Bounds {
+        /// The process.
+        pid: u32,
+        /// What could not be read.
+        source: BoundsError,
+    },
+    /// It is not in the cgroup that was made for it.
+    #[error("process {0} is not in its cgroup")]
+    Elsewhere(u32),
 }
 
 /// A device and an inode: which namespace it is.
@@ -174,21 +188,21 @@ impl SealReader {
         Ok(Self { own })
     }
 
-    /// Reads what holds for the process `pid`, as the reader's own `/proc` numbers it.
+    /// Reads what holds for the process `pid`, as the reader's own `/proc` numbers it; with a group, it must be in a leaf of
+    /// that.
     ///
     /// The directory of the process is opened once, so that all answers are about one process even if its number is
     /// used again. Whether it is the meant one is the caller's to know: it holds a pidfd, or has not reaped it.
     ///
     /// # Errors
     /// [`SealError`].
-    pub fn read(&self, pid: u32) -> Result<Seal, SealError> {
-        let gone = |errno| matches!(errno, Errno::ENOENT | Errno::ESRCH);
+    pub fn read(&self, pid: u32, group: Option<&Group>) -> Result<Seal, SealError> {
         let there = open_directory(format!("/proc/{pid}").as_str()).map_err(|source| {
-            if gone(source) { SealError::Gone(pid) } else { SealError::Open { pid, source } }
+            if is_gone(source) { SealError::Gone(pid) } else { SealError::Open { pid, source } }
         })?;
 
         let text = status(&there).map_err(|source| match source.raw_os_error().map(Errno::from_raw) {
-            Some(errno) if gone(errno) => SealError::Gone(pid),
+            Some(errno) if is_gone(errno) => SealError::Gone(pid),
             _ => SealError::Status { pid, source },
         })?;
         let status = Status { pid, text: &text };
@@ -198,12 +212,19 @@ impl SealReader {
             match identity(&there, namespace) {
                 Ok(identity) if identity == *own => {}
                 Ok(_) => namespaces.push(namespace),
-                Err(errno) if gone(errno) => return Err(SealError::Gone(pid)),
+                Err(errno) if is_gone(errno) => return Err(SealError::Gone(pid)),
                 Err(source) => return Err(SealError::Namespace { pid, namespace, source }),
             }
         }
 
-        let mut missing = vec![Missing::MemoryLimit, Missing::CpuLimit];
+        let cgroup = group.map(|group| bounds(&there, pid, group)).transpose()?;
+        let mut missing = Vec::new();
+        if cgroup.as_ref().is_none_or(|bounds| bounds.memory.is_none()) {
+            missing.push(Missing::MemoryLimit);
+        }
+        if cgroup.as_ref().is_none_or(|bounds| bounds.cpus.is_none()) {
+            missing.push(Missing::CpuLimit);
+        }
         if status.number("Uid:", 10)? == u64::from(Uid::effective().as_raw()) {
             missing.push(Missing::OwnUser);
         }
@@ -213,6 +234,7 @@ impl SealReader {
             capabilities: status.capabilities()?,
             namespaces,
             landlock: None,
+            cgroup,
             missing,
         })
     }
@@ -223,11 +245,13 @@ impl Seal {
     #[must_use]
     pub fn with_word_of(mut self, stamps: &Stamps, wanted: Protections) -> Self {
         self.landlock = stamps.landlock();
-        let own_user = !self.missing.contains(&Missing::OwnUser);
+        let counted_by_group = self.cgroup.as_ref().is_some_and(|bounds| bounds.processes.is_some());
+        let counted = counted_by_group || !self.missing.contains(&Missing::OwnUser);
         let is_missing = |protection: &Protection| match protection {
             Protection::Landlock => self.landlock.is_none(),
             Protection::Keyring => stamps.keyring() == Keyring::Templates,
-            Protection::ProcessLimit => !own_user || !wanted.wants(Protection::ProcessLimit),
+            Protection::ProcessLimit => !counted || !wanted.wants(Protection::ProcessLimit),
+            Protection::Cgroup => self.cgroup.is_none(),
             other => !wanted.wants(*other),
         };
         self.missing.extend(Protection::ALL.into_iter().filter(is_missing).map(Missing::Protection));
@@ -243,6 +267,8 @@ impl Seal {
             Protection::NetNamespace => has(Namespace::Net),
             Protection::UtsNamespace => has(Namespace::Uts),
             Protection::CgroupNamespace => has(Namespace::Cgroup),
+            // Read with the seal: who is in another cgroup has none.
+            Protection::Cgroup => true,
             // A flaw of these cannot be seen; the hardening has checked them.
             Protection::Landlock | Protection::Session | Protection::Keyring | Protection::ProcessLimit => {
                 true
@@ -265,6 +291,21 @@ fn status(directory: impl AsFd) -> Result<String, std::io::Error> {
     // Bounded, so that nobody asks for the size of a file that has none.
     File::from(file).take(STATUS_LIMIT as u64).read_to_string(&mut text)?;
     Ok(text)
+}
+
+fn bounds(process: impl AsFd, pid: u32, group: &Group) -> Result<Bounds, SealError> {
+    match group.bounds(process.as_fd()) {
+        Ok(bounds) => bounds.ok_or(SealError::Elsewhere(pid)),
+        Err(error) if error.source.raw_os_error().map(Errno::from_raw).is_some_and(is_gone) => {
+            Err(SealError::Gone(pid))
+        }
+        Err(source) => Err(SealError::Bounds { pid, source }),
+    }
+}
+
+/// What `/proc` answers about a process that is no more.
+fn is_gone(errno: Errno) -> bool {
+    matches!(errno, Errno::ENOENT | Errno::ESRCH)
 }
 
 fn identity(directory: impl AsFd, namespace: Namespace) -> Result<Identity, Errno> {

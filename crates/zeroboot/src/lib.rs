@@ -54,8 +54,11 @@
 
 #![forbid(unsafe_code)]
 
+pub use zeroboot_isolation::cgroup::{
+    Bounds as CgroupBounds, GroupError as CgroupError, Usage as CgroupUsage,
+};
 pub use zeroboot_isolation::policy::{
-    Bytes, BytesError, Limits, Network, Policy, Protection, Protections, Rule,
+    Bytes, BytesError, Cpus, CpusError, Limits, Network, Policy, Protection, Protections, Rule,
 };
 pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
 pub use zeroboot_runtime::function::init;

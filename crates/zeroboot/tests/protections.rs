@@ -69,6 +69,7 @@ const PROBES: &[Probe] = &[
     Probe { protection: Protection::CgroupNamespace, code: "", beside: &[], with: "", without: "" },
     Probe { protection: Protection::Keyring, code: "", beside: &[], with: "", without: "" },
     Probe { protection: Protection::ProcessLimit, code: "", beside: &[], with: "", without: "" },
+    Probe { protection: Protection::Cgroup, code: "", beside: &[], with: "", without: "" },
 ];
 
 fn holds(probe: &Probe) -> Result<(), Failed> {
@@ -82,8 +83,13 @@ fn holds(probe: &Probe) -> Result<(), Failed> {
     let (strict, waived) = (strict.seal.ok_or("no seal")?, waived.seal.ok_or("no seal")?);
     let names =
         |seal: &zeroboot::Seal| -> Vec<_> { seal.missing.iter().map(|missing| missing.name()).collect() };
-    // An ordinary user has no limit of processes to give.
-    let had = probe.protection != Protection::ProcessLimit || !names(&strict).contains(&"own user id");
+    // An ordinary user has no limit of processes to give, unless by a cgroup; not every host has those.
+    let bounded = strict.cgroup.is_some();
+    let had = match probe.protection {
+        Protection::ProcessLimit => bounded || !names(&strict).contains(&"own user id"),
+        Protection::Cgroup => bounded,
+        _ => true,
+    };
     if names(&strict).contains(&probe.protection.name()) == had
         || !names(&waived).contains(&probe.protection.name())
     {
@@ -114,15 +120,21 @@ fn without_anything() -> Result<(), Failed> {
     }
 }
 
-/// As root everything can be had, or the other tests fail.
+/// As root everything but a cgroup can be had, or the other tests fail; an ordinary user needs a cgroup for the limit of
+/// processes.
 fn required() -> Result<(), Failed> {
-    let policy = Policy::strict().protection(Protection::ProcessLimit, Rule::Require);
-    match Template::python().policy(policy).build() {
-        Ok(template) => match template.run("1")?.seal.ok_or("no seal")?.missing.contains(&Missing::OwnUser) {
-            false => Ok(()),
-            true => Err("an ordinary user has it".into()),
-        },
-        Err(error @ BuildError::ProcessLimit) if error.remedy().is_some() => Ok(()),
-        Err(error) => Err(error.into()),
+    let limited = Policy::strict().protection(Protection::ProcessLimit, Rule::Require);
+    for policy in [limited, limited.protection(Protection::Cgroup, Rule::Waive)] {
+        match Template::python().policy(policy).build() {
+            Ok(template) => {
+                let seal = template.run("1")?.seal.ok_or("no seal")?;
+                if seal.cgroup.is_none() && seal.missing.contains(&Missing::OwnUser) {
+                    return Err("an ordinary user has it".into());
+                }
+            }
+            Err(error @ (BuildError::ProcessLimit | BuildError::Cgroup(_))) if error.remedy().is_some() => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(())
 }

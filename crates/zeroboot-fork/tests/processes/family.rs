@@ -127,10 +127,12 @@ fn cgroup() -> Verdict {
     };
     let is_inside = |child: &Child| cgroup_of(&child.pid().to_string()).expect("a cgroup").ends_with(&name);
 
-    let mut outside = plan(Way::Clone3).spawn(&|| Ok(()), wait).expect("a child");
     let directory = File::open(&group.0).expect("a directory").into();
     let options = ForkOptions { cgroup: Some(directory), ..ForkOptions::default() };
-    let mut inside = ForkPlan::prepare(options).expect("a plan").spawn(&|| Ok(()), wait).expect("a child");
+    let mut plan = ForkPlan::prepare(options).expect("a plan");
+    let mut inside = plan.spawn(&|| Ok(()), wait).expect("a child");
+    plan.set_cgroup(None).expect("a plan with clone3");
+    let mut outside = plan.spawn(&|| Ok(()), wait).expect("a child");
     let seen = (is_inside(&outside), is_inside(&inside));
     writer.write_all(&[0, 0]).expect("two bytes");
     for child in [&mut outside, &mut inside] {

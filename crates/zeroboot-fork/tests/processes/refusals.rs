@@ -145,13 +145,15 @@ fn no_descriptor_left(way: Way) -> Verdict {
 
 fn needs_clone3() -> Verdict {
     let libc = || ForkOptions { way: Way::Libc, ..ForkOptions::default() };
-    let somewhere = std::fs::File::open("/").expect("a directory").into();
+    let somewhere = || std::fs::File::open("/").expect("a directory").into();
     for options in [
         ForkOptions { namespaces: Namespaces::USER, ..libc() },
         ForkOptions { parent: Parent::CallersParent, ..libc() },
-        ForkOptions { cgroup: Some(somewhere), ..libc() },
+        ForkOptions { cgroup: Some(somewhere()), ..libc() },
     ] {
         assert!(matches!(ForkPlan::prepare(options), Err(PrepareError::NeedsClone3)));
     }
+    let mut plan = ForkPlan::prepare(libc()).expect("a plan");
+    assert!(matches!(plan.set_cgroup(Some(somewhere())), Err(PrepareError::NeedsClone3)));
     Ok(())
 }

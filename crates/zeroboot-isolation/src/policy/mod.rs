@@ -5,7 +5,9 @@
 
 mod protection;
 
+use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 pub use protection::{Protection, Protections, Rule};
 
@@ -55,6 +57,68 @@ impl FromStr for Bytes {
     }
 }
 
+/// CPU time per time: how many processors may be busy at once, on the average of [`Cpus::PERIOD`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cpus(u32);
+
+/// A text that is no number of processors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a number of processors from 0.01 to 10000, as in 1.5")]
+pub struct CpusError;
+
+impl Cpus {
+    /// The time over which the average is taken.
+    pub const PERIOD: Duration = Duration::from_millis(100);
+
+    /// The least that the kernel takes.
+    pub const LEAST: Self = Self(10);
+
+    /// So many thousandths of a processor; what is less than [`Cpus::LEAST`] counts as that.
+    #[must_use]
+    pub const fn milli(count: u32) -> Self {
+        Self(if count < Self::LEAST.0 { Self::LEAST.0 } else { count })
+    }
+
+    /// In thousandths of a processor.
+    #[must_use]
+    pub const fn to_milli(self) -> u32 {
+        self.0
+    }
+
+    /// As `cpu.max` wants it: microseconds of CPU time, and of time.
+    pub(crate) fn to_quota(self) -> String {
+        let period = Self::PERIOD.as_micros();
+        format!("{} {period}", u128::from(self.0) * period / 1000)
+    }
+
+    /// The reverse of [`to_quota`](Self::to_quota), for any period; `None` when there is no limit.
+    pub(crate) fn from_quota(text: &str) -> Option<Self> {
+        let (quota, period) = text.trim().split_once(' ')?;
+        let (quota, period): (u64, u64) = (quota.parse().ok()?, period.parse().ok()?);
+        u32::try_from(quota.checked_mul(1000)?.checked_div(period)?).ok().map(Self)
+    }
+}
+
+impl FromStr for Cpus {
+    type Err = CpusError;
+
+    /// A decimal number, of which three digits after the point count.
+    fn from_str(text: &str) -> Result<Self, CpusError> {
+        let number: f64 = text.parse().map_err(|_| CpusError)?;
+        if !(0.01..=10_000.0).contains(&number) {
+            return Err(CpusError);
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most ten million")]
+        Ok(Self((number * 1000.0).round() as u32))
+    }
+}
+
+impl fmt::Display for Cpus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", f64::from(self.0) / 1000.0)
+    }
+}
+
 /// A user id, and the group id of the same number, as seen inside the sandbox's user namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub u32);
@@ -79,13 +143,18 @@ pub enum Network {
 pub struct Limits {
     /// Open descriptors per process. Never more than the template's own hard limit.
     pub open_files: u64,
-    /// Processes and threads of the sandbox's user. Enforced only where the sandbox has a user id of its own: the
-    /// kernel counts per user, so siblings would otherwise starve one another.
+    /// Processes and threads of the sandbox. Enforced by its cgroup, and by the limit of its user where that is its own:
+    /// the kernel counts per user, so siblings would otherwise starve one another.
     pub processes: u64,
-    /// Memory that each process may have beyond what its template had, in private writable mappings (`RLIMIT_DATA`); the
-    /// stacks of threads count whole, and memory files do not count. It bounds no sandbox of several processes: the
-    /// seal goes on to say that there is no memory limit.
+    /// Memory of the whole sandbox beyond what it shares with its template, file systems in memory included: its cgroup
+    /// kills it when it takes more.
+    ///
+    /// Where there is no cgroup with a memory controller, each process may have so much beyond what its template had, in
+    /// private writable mappings (`RLIMIT_DATA`), and is refused more; the stacks of threads count whole, and memory files
+    /// do not count. That bounds no sandbox of several processes: the seal says that there is no memory limit.
     pub memory: Option<Bytes>,
+    /// CPU time, by the sandbox's cgroup. There is nothing to fall back to: where it cannot be bounded, there is no template.
+    pub cpus: Option<Cpus>,
     /// Size of one file; `None` leaves the template's own limit.
     pub file_size: Option<Bytes>,
     /// Size of each private file system (`/tmp`, `/dev/shm`, the home directory).
@@ -98,10 +167,17 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// 1024 descriptors, 64 processes, memory as the host has it, files as large as the file system takes, 64 MiB per
-    /// private file system.
+    /// 1024 descriptors, 64 processes, memory and CPU time as the host has them, files as large as the file system takes,
+    /// 64 MiB per private file system.
     fn default() -> Self {
-        Self { open_files: 1024, processes: 64, memory: None, file_size: None, tmp: Bytes::mebi(64) }
+        Self {
+            open_files: 1024,
+            processes: 64,
+            memory: None,
+            cpus: None,
+            file_size: None,
+            tmp: Bytes::mebi(64),
+        }
     }
 }
 
@@ -151,6 +227,13 @@ impl Policy {
         self
     }
 
+    /// Sets [`Limits::cpus`].
+    #[must_use]
+    pub fn cpus(mut self, cpus: Cpus) -> Self {
+        self.limits.cpus = Some(cpus);
+        self
+    }
+
     /// Sets [`Limits::file_size`].
     #[must_use]
     pub fn file_size(mut self, size: Bytes) -> Self {
@@ -177,5 +260,23 @@ impl Policy {
     pub fn tmp(mut self, size: Bytes) -> Self {
         self.limits.tmp = size;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_are_read_and_written() {
+        for (text, quota) in [("1", "100000 100000"), ("0.25", "25000 100000"), ("64", "6400000 100000")] {
+            let cpus: Cpus = text.parse().expect("a number");
+            assert_eq!((cpus.to_quota().as_str(), cpus.to_string().as_str()), (quota, text));
+            assert_eq!(Cpus::from_quota(quota), Some(cpus));
+        }
+        assert_eq!(Cpus::from_quota("max 100000\n"), None);
+        for wrong in ["", "0", "-1", "0.001", "nan", "inf", "1e9", "one"] {
+            assert_eq!(wrong.parse::<Cpus>(), Err(CpusError), "{wrong}");
+        }
     }
 }

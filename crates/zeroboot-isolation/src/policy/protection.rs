@@ -5,8 +5,8 @@
 pub enum Rule {
     /// Without it there is no template: the error says why it cannot be had, and what to do.
     Require,
-    /// Where it cannot be had, it is done without, and the seal says so. So it is with Landlock, the keyring and the
-    /// limit of processes; a kernel that refuses one of the others refuses sandboxes altogether, and that is an error.
+    /// Where it cannot be had, it is done without, and the seal says so. So it is with Landlock, the keyring, the limit of
+    /// processes and cgroups; a kernel that refuses one of the others refuses sandboxes altogether, and that is an error.
     Prefer,
     /// Done without. For attacks that want to see what the other protections hold, and for programs that need what it
     /// forbids.
@@ -47,14 +47,17 @@ pub enum Protection {
     Session,
     /// A session keyring of its own: keyrings are not namespaced. See `keyrings(7)`.
     Keyring,
-    /// A limit of processes. The kernel counts per user: only a sandbox with a user id of its own has one, and only a
-    /// root host can give it that. See `RLIMIT_NPROC` in `getrlimit(2)`.
+    /// A limit of processes: by a cgroup, or by the sandbox's user id, where that is its own: the kernel counts per user,
+    /// and only a root host can give it one. See `RLIMIT_NPROC` in `getrlimit(2)`.
     ProcessLimit,
+    /// Limits of the whole sandbox: memory, processes, CPU time. See [`crate::cgroup`]. Without it each process is
+    /// limited for itself, as far as that goes.
+    Cgroup,
 }
 
 impl Protection {
     /// Every protection.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Filter,
         Self::Landlock,
         Self::Capabilities,
@@ -64,6 +67,7 @@ impl Protection {
         Self::Session,
         Self::Keyring,
         Self::ProcessLimit,
+        Self::Cgroup,
     ];
 
     /// Its name in a policy file.
@@ -78,6 +82,7 @@ impl Protection {
             Self::Session => "session",
             Self::Keyring => "keyring",
             Self::ProcessLimit => "process-limit",
+            Self::Cgroup => "cgroup",
         }
     }
 
@@ -94,10 +99,12 @@ pub struct Protections {
 }
 
 impl Protections {
-    /// Everything is required but for the keyring, whose quota others can use up, and the limit of processes, which an
-    /// ordinary user cannot have.
-    pub const STRICT: Self =
-        Self { required: !(Protection::Keyring.bit() | Protection::ProcessLimit.bit()), waived: 0 };
+    /// Everything is required but for the keyring, whose quota others can use up, and what not every host can give: the
+    /// limit of processes, and cgroups.
+    pub const STRICT: Self = Self {
+        required: !(Protection::Keyring.bit() | Protection::ProcessLimit.bit() | Protection::Cgroup.bit()),
+        waived: 0,
+    };
 
     /// The rule of this protection.
     pub const fn rule(self, protection: Protection) -> Rule {

@@ -44,8 +44,9 @@ pub enum UnshareError {
     HostName(#[source] Errno),
 }
 
-/// Gives the calling process new user, mount and ipc namespaces, those of network, host name and cgroup that are wanted,
-/// and its *next child* a new pid namespace; a new host name is `sandbox`. See `unshare(2)`, `user_namespaces(7)`.
+/// Gives the calling process new user, mount and ipc namespaces, those of network and host name that are wanted, and its
+/// *next child* a new pid namespace; a new host name is `sandbox`. The namespace of cgroups comes later, by
+/// [`enter_namespace`](crate::cgroup::enter_namespace). See `unshare(2)`, `user_namespaces(7)`.
 ///
 /// # Errors
 /// [`UnshareError`], with a remedy where the cause is known. Nothing is undone: leave the process.
@@ -57,7 +58,6 @@ pub fn unshare(wanted: Protections) -> Result<(), UnshareError> {
     for (protection, flag) in [
         (Protection::UtsNamespace, CloneFlags::CLONE_NEWUTS),
         (Protection::NetNamespace, CloneFlags::CLONE_NEWNET),
-        (Protection::CgroupNamespace, CloneFlags::CLONE_NEWCGROUP),
     ] {
         flags.set(flag, wanted.wants(protection));
     }
@@ -97,6 +97,15 @@ impl IdMap {
     #[must_use]
     pub fn of_this_process() -> Self {
         if Uid::effective().is_root() { Self::Range } else { Self::Single }
+    }
+
+    /// The template's user and group id as this process sees it, where it is not its own.
+    #[must_use]
+    pub(crate) fn template_on_host(self) -> Option<u32> {
+        match self {
+            Self::Range => Some(RANGE_START + TEMPLATE_USER.0),
+            Self::Single => None,
+        }
     }
 
     /// Writes the maps of process `pid` (as this process sees it), which has just unshared its user namespace.

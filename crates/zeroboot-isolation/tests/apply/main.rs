@@ -133,7 +133,7 @@ fn sandbox(case: &Case) -> Result<Option<Told>, Failed> {
         facts.insert(name.to_owned(), value.to_owned());
     }
     let seal = match facts.get("pid") {
-        Some(pid) => Some(SealReader::new()?.read(pid.parse()?)?),
+        Some(pid) => Some(SealReader::new()?.read(pid.parse()?, None)?),
         None => None,
     };
     // The sandbox waits for this byte before it ends.
@@ -219,7 +219,7 @@ fn hardening_holds() -> Result<(), Failed> {
 
 /// This test may itself run below filters.
 fn filters_of_this_process() -> Result<u32, Failed> {
-    Ok(SealReader::new()?.read(std::process::id())?.seccomp_filters)
+    Ok(SealReader::new()?.read(std::process::id(), None)?.seccomp_filters)
 }
 
 /// The strict policy; the tight one of the other tests is the control.
@@ -274,11 +274,11 @@ fn stamps_travel() -> Result<(), Failed> {
 
 /// The control for the seal: it must see that nothing holds.
 fn plain_process() -> Result<(), Failed> {
-    let seal = SealReader::new()?.read(std::process::id())?;
+    let seal = SealReader::new()?.read(std::process::id(), None)?;
     if !seal.namespaces.is_empty() || !seal.missing.contains(&Missing::OwnUser) {
         return Err(format!("{seal:?}").into());
     }
-    match SealReader::new()?.read(0x7fff_ffff) {
+    match SealReader::new()?.read(0x7fff_ffff, None) {
         Err(zeroboot_isolation::seal::SealError::Gone(_)) => Ok(()),
         other => Err(format!("{other:?}").into()),
     }

@@ -109,8 +109,8 @@ pub(crate) fn sealed_template_joins() -> Result<(), Failed> {
             fs::write(Path::new(directory).join("of the world"), "")?;
         }
         let shell = parked()?;
-        let seal = SealReader::new()?.read(shell.pid.unsigned_abs())?;
-        let outer = SealReader::new()?.read(std::process::id())?;
+        let seal = SealReader::new()?.read(shell.pid.unsigned_abs(), None)?;
+        let outer = SealReader::new()?.read(std::process::id(), None)?;
         let own = [Namespace::Pid, Namespace::Mount, Namespace::Ipc];
         let sealed = seal.namespaces == own && seal.no_new_privs;
         ensure(sealed && seal.seccomp_filters == outer.seccomp_filters + 1, || format!("{seal:?}"))?;

@@ -10,14 +10,16 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::{debug, debug_span, warn};
 use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_isolation::policy::{Protection, Protections, Rule};
-use zeroboot_isolation::seal::SealReader;
+use zeroboot_isolation::cgroup::{Controller, Controllers, Group};
+use zeroboot_isolation::policy::{Policy, Protection, Protections, Rule};
+use zeroboot_isolation::seal::{Seal, SealError, SealReader};
 use zeroboot_isolation::world::IdMap;
 
 use super::embedded::WARDEN;
 use super::error::BuildError;
 use super::recipe::Recipe;
 use crate::protocol::{CopiedPages, FromTemplate, FromWarden, TEXT_LIMIT, TemplateSetup, ToWarden};
+use crate::words;
 
 /// How much of what a warm-up prints is kept, in bytes: its end.
 const SAID_LIMIT: usize = 16 * 1024;
@@ -30,6 +32,8 @@ pub(super) struct Generation {
     process: Child,
     seals: SealReader,
     protections: Protections,
+    /// Removed last, if the warden has not done it.
+    group: Option<Group>,
     copied_pages: Option<u64>,
 }
 
@@ -38,11 +42,8 @@ impl Generation {
     pub(super) fn build(recipe: &Recipe) -> Result<Self, BuildError> {
         let _span = debug_span!("build").entered();
         let ids = IdMap::of_this_process();
-        let process_limit = recipe.policy.protections.rule(Protection::ProcessLimit);
-        if ids == IdMap::Single && process_limit == Rule::Require {
-            return Err(BuildError::ProcessLimit);
-        }
-        let (setup, extras) = recipe.setup(ids)?;
+        let group = bounding_group(&recipe.policy, ids)?;
+        let (setup, extras) = recipe.setup(ids, group.as_ref())?;
         let (warden, far_warden) = fd::pair().map_err(resource("the warden's socket"))?;
         let (control, far_control) = fd::pair().map_err(resource("the control socket"))?;
         let (output, far_output) =
@@ -52,15 +53,21 @@ impl Generation {
         let process = start_warden(far_warden)?;
         let (control, warden) = (Some(control), Some(warden));
         let protections = recipe.policy.protections;
-        let mut generation = Self { control, warden, process, seals, protections, copied_pages: None };
+        let mut generation = Self { control, warden, process, seals, protections, group, copied_pages: None };
         let mut fds = vec![far_control, far_output.into()];
         fds.extend(extras);
-        generation.set_up(&setup, fds, ids)?;
+        generation.set_up(&setup, &fds, ids)?;
+        drop(fds);
         debug!("the world is ready");
 
         let rehearsal = recipe.rehearsal().map_err(BuildError::Rehearsal)?;
-        let first = serde_json::to_vec(&TemplateSetup::new(&recipe.policy, ids, rehearsal.len()))
-            .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
+        let first = serde_json::to_vec(&TemplateSetup::new(
+            &recipe.policy,
+            ids,
+            generation.group.as_ref(),
+            rehearsal.len(),
+        ))
+        .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
         for packet in [first].iter().chain(&rehearsal) {
             // A template that is gone already has more to say about itself than this error.
             let _ = fd::send(generation.control(), packet, &[]);
@@ -75,9 +82,9 @@ impl Generation {
         self.control.as_ref().expect("taken in drop only").as_fd()
     }
 
-    /// How its sandboxes are looked at.
-    pub(super) fn seals(&self) -> &SealReader {
-        &self.seals
+    /// What holds one of its sandboxes.
+    pub(super) fn seal(&self, pid: u32) -> Result<Seal, SealError> {
+        self.seals.read(pid, self.group.as_ref())
     }
 
     /// What its sandboxes must have.
@@ -94,9 +101,10 @@ impl Generation {
         self.warden.as_ref().expect("taken in drop only").as_fd()
     }
 
-    fn set_up(&mut self, setup: &[u8], fds: Vec<OwnedFd>, ids: IdMap) -> Result<(), BuildError> {
-        let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-        fd::send(self.warden(), setup, &borrowed).map_err(talk("warden"))?;
+    fn set_up(&mut self, setup: &[u8], fds: &[OwnedFd], ids: IdMap) -> Result<(), BuildError> {
+        let group = self.group.iter().flat_map(|group| [group.entry().0, group.directory()]);
+        let all: Vec<_> = group.chain(fds.iter().map(AsFd::as_fd)).collect();
+        fd::send(self.warden(), setup, &all).map_err(talk("warden"))?;
         match self.warden_says()? {
             FromWarden::Unshared => {}
             FromWarden::Failed(text) => return Err(BuildError::Warden(text)),
@@ -192,6 +200,39 @@ impl Generation {
                 Err(error) => error,
             }),
         }
+    }
+}
+
+/// The cgroup of a template, if the policy wants one and it is to be had.
+fn bounding_group(policy: &Policy, ids: IdMap) -> Result<Option<Group>, BuildError> {
+    let rule = |protection| policy.protections.rule(protection);
+    // A limit of processes that nothing else can give.
+    let counts = ids == IdMap::Single && rule(Protection::ProcessLimit) == Rule::Require;
+    if rule(Protection::Cgroup) == Rule::Waive {
+        return if counts { Err(BuildError::ProcessLimit) } else { Ok(None) };
+    }
+    let mut wanted = Controllers::NONE.with(Controller::Memory);
+    if policy.protections.wants(Protection::ProcessLimit) {
+        wanted = wanted.with(Controller::Pids);
+    }
+    let mut needed = Controllers::NONE;
+    if policy.limits.cpus.is_some() {
+        wanted = wanted.with(Controller::Cpu);
+        needed = needed.with(Controller::Cpu);
+    }
+    if counts {
+        needed = needed.with(Controller::Pids);
+    }
+    if rule(Protection::Cgroup) == Rule::Require {
+        needed = wanted;
+    }
+    match Group::make(wanted, needed, ids) {
+        Ok(group) => Ok(Some(group)),
+        Err(error) if needed == Controllers::NONE => {
+            debug!(cause = words::of(&error), "no cgroup: each process is limited for itself");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

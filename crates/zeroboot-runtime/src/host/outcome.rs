@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use zeroboot_fork::{Exit, ExitStatus};
+use zeroboot_isolation::cgroup::Usage;
 use zeroboot_isolation::seal::Seal;
 pub use zeroboot_telemetry::{Cpu, Faults, Memory};
 
@@ -20,6 +21,9 @@ pub enum Status {
     Deadline,
     /// It was ended when it had written too much.
     OutputLimit,
+    /// It was ended when it had taken too much memory: by its cgroup. Where there is none each process is refused more
+    /// memory than it may have, and ends as it likes.
+    MemoryLimit,
 }
 
 impl Status {
@@ -47,6 +51,7 @@ impl fmt::Display for Status {
             },
             Self::Deadline => f.write_str("ended at its deadline"),
             Self::OutputLimit => f.write_str("ended at its output limit"),
+            Self::MemoryLimit => f.write_str("ended at its memory limit"),
         }
     }
 }
@@ -77,6 +82,8 @@ pub struct Account {
     pub cpu: Option<Cpu>,
     /// Memory at the end of the work; `None` when it was ended, or left without a word.
     pub memory: Option<Memory>,
+    /// What its cgroup has counted; nothing where it had none.
+    pub cgroup: Usage,
 }
 
 impl fmt::Display for Account {

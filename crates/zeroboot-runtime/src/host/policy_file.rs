@@ -6,7 +6,8 @@
 //! [limits]
 //! pids = 64              # processes and threads
 //! files = 1024           # open files
-//! memory = "256M"        # of each process, beyond what its template has
+//! memory = "256M"        # of the sandbox, beyond what it shares with its template
+//! cpus = 1.5             # CPU time per time
 //! file-size = "10M"      # of one file
 //! tmp = "64M"            # of each private file system
 //!
@@ -15,11 +16,12 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use toml::Spanned;
-use zeroboot_isolation::policy::{Bytes, Network, Policy, Protection, Rule};
+use zeroboot_isolation::policy::{Bytes, CpusError, Network, Policy, Protection, Rule};
 
 use crate::words;
 
@@ -82,8 +84,26 @@ struct Limits {
     pids: Option<Spanned<u64>>,
     files: Option<Spanned<u64>>,
     memory: Option<Spanned<String>>,
+    cpus: Option<Spanned<Decimal>>,
     file_size: Option<Spanned<String>>,
     tmp: Option<Spanned<String>>,
+}
+
+/// A number with or without a point: TOML tells them apart.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged)]
+enum Decimal {
+    Whole(i64),
+    Broken(f64),
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(number) => number.fmt(f),
+            Self::Broken(number) => number.fmt(f),
+        }
+    }
 }
 
 /// A mistake, and where it begins in the text.
@@ -117,7 +137,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
     let file: File = toml::from_str(text).map_err(|error| Mistake {
         at: error.span().map_or(0, |span| span.start),
         cause: error.message().to_owned(),
-        remedy: "network, and the tables [limits] (pids, files, memory, file-size, tmp) and [protections] can stand \
+        remedy: "network, and the tables [limits] (pids, files, memory, cpus, file-size, tmp) and [protections] can stand \
                  there"
             .to_owned(),
     })?;
@@ -132,7 +152,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
             }
         };
     }
-    let Limits { pids, files, memory, file_size, tmp } = file.limits;
+    let Limits { pids, files, memory, cpus, file_size, tmp } = file.limits;
     if let Some(pids) = pids {
         policy = policy.processes(at_least(&pids, 1)?);
     }
@@ -141,6 +161,14 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
     }
     if let Some(size) = memory {
         policy = policy.memory(amount(&size, LEAST_MEMORY)?);
+    }
+    if let Some(cpus) = cpus {
+        let number = cpus.as_ref().to_string();
+        policy = policy.cpus(
+            number
+                .parse()
+                .map_err(|error: CpusError| wrong(&cpus, format!("{number} is {error}"), "say 1.5"))?,
+        );
     }
     if let Some(size) = file_size {
         policy = policy.file_size(amount(&size, Bytes(0))?);
@@ -198,6 +226,8 @@ fn rule_of(name: &Spanned<String>) -> Result<Rule, Mistake> {
 
 #[cfg(test)]
 mod tests {
+    use zeroboot_isolation::policy::Cpus;
+
     use super::*;
 
     fn refused(text: &str, line: usize, words: &str) {
@@ -211,12 +241,13 @@ mod tests {
     #[test]
     fn what_is_said_is_set_and_the_rest_is_strict() {
         assert_eq!(policy("").ok(), Some(Policy::strict()));
-        let text = "network = \"none\"\n[limits]\npids = 3\nfiles = 32\nmemory = \"9M\"\nfile-size = \"1M\"\ntmp = \"2M\"\n\
+        let text = "network = \"none\"\n[limits]\npids = 3\nfiles = 32\nmemory = \"9M\"\ncpus = 2\nfile-size = \"1M\"\ntmp = \"2M\"\n\
                     [protections]\nlandlock = \"prefer\"\nfilter = \"waive\"\nkeyring = \"require\"\n";
         let wanted = Policy::strict()
             .processes(3)
             .open_files(32)
             .memory(Bytes::mebi(9))
+            .cpus(Cpus::milli(2000))
             .file_size(Bytes::mebi(1))
             .tmp(Bytes::mebi(2))
             .protection(Protection::Landlock, Rule::Prefer)
@@ -236,6 +267,9 @@ mod tests {
         refused("[limits]\ntmp = \"1X\"\n", 2, "unit");
         refused("[limits]\ntmp = \"1K\"\n", 2, "too little");
         refused("[limits]\nmemory = \"1K\"\n", 2, "too little");
+        refused("[limits]\ncpus = 0\n", 2, "not a number of processors");
+        refused("[limits]\ncpus = -0.5\n", 2, "not a number of processors");
+        refused("[limits]\ncpus = \"many\"\n", 2, "");
         refused("[protections]\nfilter = \"off\"\n", 2, "no rule");
         refused("[protections]\nlandlock = \"prefer\"\nwalls = \"waive\"\n", 3, "no protection");
         refused("network = \"host\"\n", 1, "no network");

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use zeroboot_isolation::cgroup::Group;
 use zeroboot_isolation::policy::{Network, Policy};
 use zeroboot_isolation::world::{HOME, IdMap};
 
@@ -12,7 +13,7 @@ use super::embedded::{LIBRARY, PYTHON};
 use super::error::BuildError;
 use super::interpreter::Interpreter;
 use crate::function::FUNCTION_VARIABLE;
-use crate::protocol::{Job, JobError, Program, SETUP_LIMIT, Setup};
+use crate::protocol::{CgroupSetup, Job, JobError, Program, SETUP_LIMIT, Setup};
 
 /// How the bootstrap is read: the fourth of the inherited descriptors.
 const LOADER: &str = "import os; exec(compile(open(int(os.environ['ZEROBOOT_FDS'].split(',')[3]), 'rb', \
@@ -44,7 +45,11 @@ pub(super) enum Kind {
 
 impl Recipe {
     /// What the warden is told, and the files that come with it.
-    pub(super) fn setup(&self, ids: IdMap) -> Result<(Vec<u8>, Vec<OwnedFd>), BuildError> {
+    pub(super) fn setup(
+        &self,
+        ids: IdMap,
+        group: Option<&Group>,
+    ) -> Result<(Vec<u8>, Vec<OwnedFd>), BuildError> {
         let mut binds = self.views.clone();
         let mut environment = vec![
             ("PATH".to_owned(), self.path()),
@@ -85,6 +90,7 @@ impl Recipe {
             program,
             arguments,
             environment,
+            cgroup: group.map(|group| CgroupSetup::new(group, &self.policy.limits)),
             extras: extras.len(),
             shells: self.shells,
             tmp_bytes: self.policy.limits.tmp.0,

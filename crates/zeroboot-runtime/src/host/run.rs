@@ -141,6 +141,9 @@ impl Run {
             // What it had done by itself before it was killed counts.
             (Some(Status::Deadline), Some(exit)) if !was_killed(exit) => Status::of(exit),
             (Some(why), _) => why,
+            (None, Some(exit)) if was_killed(exit) && self.live.counted.oom_kills > Some(0) => {
+                Status::MemoryLimit
+            }
             (None, Some(exit)) => Status::of(exit),
             (None, None) => return Err(RunError::TemplateDied),
         };
@@ -150,6 +153,7 @@ impl Run {
             faults: usage.map(|usage| Faults { minor: usage.minor_faults, major: usage.major_faults }),
             cpu: usage.map(|usage| Cpu { user: usage.user, system: usage.system }),
             memory: self.live.memory,
+            cgroup: self.live.counted,
         };
         Ok(Outcome {
             status,

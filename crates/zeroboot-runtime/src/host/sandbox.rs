@@ -12,6 +12,7 @@ use nix::sys::stat::Mode;
 use tracing::{debug_span, warn};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{Exit, monotonic_ns, pidfd_signal};
+use zeroboot_isolation::cgroup::Usage;
 use zeroboot_isolation::child::Stamps;
 use zeroboot_isolation::policy::Protections;
 use zeroboot_isolation::seal::{Namespace, Seal, SealError};
@@ -53,6 +54,8 @@ pub(super) struct Live {
     queue: VecDeque<Vec<u8>>,
     go_due: bool,
     pub(super) exit: Option<Exit>,
+    /// What its cgroup had counted when it ended.
+    pub(super) counted: Usage,
     pub(super) memory: Option<Memory>,
     pub(super) work_done: Option<u64>,
     pub(super) answer: Vec<u8>,
@@ -121,6 +124,7 @@ impl Sandbox {
             queue: packets.into(),
             go_due: false,
             exit: None,
+            counted: Usage::default(),
             memory: None,
             work_done: None,
             answer: Vec::new(),
@@ -244,8 +248,9 @@ impl Live {
                 self.read_seal()
             }
             Report::Refused(failure) => Err(SpawnError::Refused(failure)),
-            Report::Exited(exit) => {
+            Report::Exited(exit, counted) => {
                 self.exit = Some(exit);
+                self.counted = counted;
                 self.work_done.get_or_insert_with(monotonic_ns);
                 Ok(())
             }
@@ -296,7 +301,7 @@ impl Live {
         for (step, time) in steps(self.asked, &spawned.stamps, stamps) {
             debug_span!("spawn_step", step, us = time.as_micros()).in_scope(|| {});
         }
-        let seal = match debug_span!("read_seal").in_scope(|| self.generation.seals().read(spawned.pid)) {
+        let seal = match debug_span!("read_seal").in_scope(|| self.generation.seal(spawned.pid)) {
             Ok(seal) => seal,
             // It has ended; the report says how.
             Err(SealError::Gone(_)) => return Ok(()),

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use zeroboot_fork::{Exit, ExitStatus, StepFailure, Usage};
+use zeroboot_fork::{Exit, ExitStatus, StepFailure};
+use zeroboot_isolation::cgroup::Usage;
+use zeroboot_isolation::policy::Bytes;
 
 use super::{Malformed, pack, unpack};
+
+/// A figure that is not known.
+const UNKNOWN: u64 = u64::MAX;
 
 /// When the template did what, in nanoseconds of `CLOCK_MONOTONIC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,21 +29,21 @@ pub enum Report {
     Spawned(SpawnStamps),
     /// From the template: there is no child.
     Refused(StepFailure),
-    /// From the warden: the child is gone; the rest of the sandbox is being ended.
-    Exited(Exit),
+    /// From the warden: the child is gone; the rest of the sandbox is being ended. What its cgroup has counted until then.
+    Exited(Exit, Usage),
 }
 
 impl Report {
     /// The size of every packet.
-    pub const SIZE: usize = 64;
+    pub const SIZE: usize = 80;
 
     /// The packet.
     #[must_use]
     pub fn encode(&self) -> [u8; Self::SIZE] {
-        pack::<8, { Self::SIZE }>(match self {
-            Self::Spawned(stamps) => [1, stamps.received, stamps.joined, stamps.cloned, 0, 0, 0, 0],
-            Self::Refused(failure) => [2, u64::from_ne_bytes(failure.to_bytes()), 0, 0, 0, 0, 0, 0],
-            Self::Exited(Exit { status, usage }) => {
+        pack::<10, { Self::SIZE }>(match self {
+            Self::Spawned(stamps) => [1, stamps.received, stamps.joined, stamps.cloned, 0, 0, 0, 0, 0, 0],
+            Self::Refused(failure) => [2, u64::from_ne_bytes(failure.to_bytes()), 0, 0, 0, 0, 0, 0, 0, 0],
+            Self::Exited(Exit { status, usage }, counted) => {
                 let status = match *status {
                     ExitStatus::Exited(code) => u64::from(code),
                     ExitStatus::Signaled { signal, core_dumped } => {
@@ -54,7 +59,9 @@ impl Report {
                     nanoseconds(usage.user),
                     nanoseconds(usage.system),
                     usage.peak_resident_kib,
-                    0,
+                    counted.memory_peak.map_or(UNKNOWN, |peak| peak.0),
+                    counted.oom_kills.unwrap_or(UNKNOWN),
+                    counted.throttled.map_or(UNKNOWN, nanoseconds),
                 ]
             }
         })
@@ -65,12 +72,26 @@ impl Report {
     /// # Errors
     /// [`Malformed`] when it is none of the three.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
-        match unpack::<8>(bytes) {
+        match unpack::<10>(bytes) {
             Some([1, received, joined, cloned, ..]) => {
                 Ok(Self::Spawned(SpawnStamps { received, joined, cloned }))
             }
             Some([2, failure, ..]) => Ok(Self::Refused(StepFailure::from_bytes(failure.to_ne_bytes()))),
-            Some([3, status, minor_faults, major_faults, user, system, peak_resident_kib, _]) => {
+            Some(
+                [
+                    3,
+                    status,
+                    minor_faults,
+                    major_faults,
+                    user,
+                    system,
+                    peak_resident_kib,
+                    peak,
+                    kills,
+                    throttled,
+                ],
+            ) => {
+                let known = |number| Some(number).filter(|number| *number != UNKNOWN);
                 let low = status.to_ne_bytes();
                 let status = if status & 1 << 32 == 0 {
                     ExitStatus::Exited(low[0])
@@ -78,8 +99,14 @@ impl Report {
                     ExitStatus::Signaled { signal: i32::from(low[0]), core_dumped: status & 1 << 33 != 0 }
                 };
                 let (user, system) = (Duration::from_nanos(user), Duration::from_nanos(system));
-                let usage = Usage { minor_faults, major_faults, user, system, peak_resident_kib };
-                Ok(Self::Exited(Exit { status, usage }))
+                let usage =
+                    zeroboot_fork::Usage { minor_faults, major_faults, user, system, peak_resident_kib };
+                let counted = Usage {
+                    memory_peak: known(peak).map(Bytes),
+                    oom_kills: known(kills),
+                    throttled: known(throttled).map(Duration::from_nanos),
+                };
+                Ok(Self::Exited(Exit { status, usage }, counted))
             }
             _ => Err(Malformed { expected: "report", length: bytes.len() }),
         }
@@ -89,7 +116,8 @@ impl Report {
 /// What the warden and the template tell one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkMessage {
-    /// Warden to template, with the pidfd of the shell's init and, if wanted, the rules of its sandbox: a shell is parked.
+    /// Warden to template, with the pidfd of the shell's init, the cgroup of its sandbox if there are any (the template
+    /// knows), and the rules of its sandbox if they are wanted: a shell is parked.
     Parked {
         /// Its number.
         shell: u64,

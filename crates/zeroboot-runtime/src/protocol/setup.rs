@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use zeroboot_isolation::policy::{Bytes, Network, Policy, Protections};
+use zeroboot_isolation::cgroup::{Controller, Controllers, Group};
+use zeroboot_isolation::policy::{Bytes, Cpus, Limits, Network, Policy, Protections};
 use zeroboot_isolation::world::IdMap;
 
 /// The longest text that a warden or template sends about a failure, in bytes.
@@ -14,8 +15,9 @@ pub const SETUP_LIMIT: usize = 128 * 1024;
 
 /// What the warden is to build: the first packet it gets, as JSON.
 ///
-/// With it come the descriptors that the template inherits: the far end of the control socket, the pipe for what its
-/// warm-up prints, then `extras`, whose numbers the template finds in `ZEROBOOT_FDS` after those of control and link.
+/// With it come descriptors: with a cgroup, the directory above it and its own. Then those that the template inherits: the
+/// far end of the control socket, the pipe for what its warm-up prints, and `extras`, whose numbers the template finds in
+/// `ZEROBOOT_FDS` after those of control and link.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Setup {
     /// Whether the host lends a range of user ids (a root host) or only its own.
@@ -28,7 +30,9 @@ pub struct Setup {
     pub arguments: Vec<String>,
     /// Its whole environment.
     pub environment: Vec<(String, String)>,
-    /// How many descriptors follow the first two.
+    /// The template's cgroup, if sandboxes get leaves of it.
+    pub cgroup: Option<CgroupSetup>,
+    /// How many descriptors follow those of control and warm-up.
     pub extras: usize,
     /// How many shells are kept parked.
     pub shells: usize,
@@ -38,6 +42,50 @@ pub struct Setup {
     pub protections: [u32; 2],
     /// Whether a sandbox has a loopback of its own.
     pub loopback: bool,
+}
+
+/// What each sandbox's cgroup bounds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CgroupSetup {
+    /// The name of the template's.
+    pub name: String,
+    /// Its controllers, as [`Controllers::to_bits`] has them.
+    pub controllers: u8,
+    /// Memory, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Processes and threads.
+    pub processes: u64,
+    /// CPU time, in thousandths of a processor.
+    pub cpus_milli: Option<u32>,
+}
+
+impl CgroupSetup {
+    /// That of this group, with the limits of a policy.
+    #[must_use]
+    pub fn new(group: &Group, limits: &Limits) -> Self {
+        Self {
+            name: group.entry().1.to_owned(),
+            controllers: group.controllers().to_bits(),
+            memory_bytes: limits.memory.map(|size| size.0),
+            processes: limits.processes,
+            cpus_milli: limits.cpus.map(Cpus::to_milli),
+        }
+    }
+
+    /// The limits that are bounded.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let mut policy = Policy::strict().processes(self.processes);
+        policy.limits.memory = self.memory_bytes.map(Bytes);
+        policy.limits.cpus = self.cpus_milli.map(Cpus::milli);
+        policy.limits
+    }
+
+    /// What they are bounded by.
+    #[must_use]
+    pub fn controllers(&self) -> Controllers {
+        Controllers::from_bits(self.controllers)
+    }
 }
 
 /// Which program becomes the template.
@@ -60,8 +108,10 @@ pub struct TemplateSetup {
     pub processes: u64,
     /// Limit of a file's size, in bytes.
     pub file_bytes: Option<u64>,
-    /// Memory that each process may have beyond the template's, in bytes.
+    /// Memory that each process may have beyond the template's, in bytes, where no cgroup bounds it.
     pub memory_bytes: Option<u64>,
+    /// Whether each shell comes with a cgroup to be born in.
+    pub leaves: bool,
     /// How much each protection is wanted, as [`Protections::to_bits`] has it.
     pub protections: [u32; 2],
     /// Whether a sandbox has a loopback of its own.
@@ -73,14 +123,16 @@ pub struct TemplateSetup {
 impl TemplateSetup {
     /// The limits of a policy, and the length of a rehearsal in packets.
     #[must_use]
-    pub fn new(policy: &Policy, ids: IdMap, rehearsal: usize) -> Self {
+    pub fn new(policy: &Policy, ids: IdMap, group: Option<&Group>, rehearsal: usize) -> Self {
         let limits = &policy.limits;
+        let bounded = group.is_some_and(|group| group.controllers().has(Controller::Memory));
         Self {
             own_user: ids == IdMap::Range,
             open_files: limits.open_files,
             processes: limits.processes,
             file_bytes: limits.file_size.map(|size| size.0),
-            memory_bytes: limits.memory.map(|size| size.0),
+            memory_bytes: limits.memory.filter(|_| !bounded).map(|size| size.0),
+            leaves: group.is_some(),
             protections: policy.protections.to_bits(),
             loopback: policy.network == Network::Loopback,
             rehearsal,

@@ -60,8 +60,8 @@ pub(super) fn rehearse(server: &mut Server<'_>, job: &[Vec<u8>]) -> Result<Rehea
         Ok(set) => set,
         Err(error) => return Ok(Rehearsal::Learned(Err(error))),
     };
-    let shell = server.next_shell()?;
-    match server.fork(&shell, monotonic_ns()) {
+    let mut shell = server.next_shell()?;
+    match server.fork(&mut shell, monotonic_ns()) {
         Ok((Forked::Parent(child), stamps)) => {
             let observer = Observer::of(child.pid());
             server.hand_over(child, &shell, &report, stamps)?;
@@ -131,7 +131,7 @@ impl Stage {
         let mut ended = None;
         loop {
             match Report::decode(receive(&self.report, &mut packet, deadline)?) {
-                Ok(Report::Exited(Exit { status, .. })) => ended = Some(status),
+                Ok(Report::Exited(Exit { status, .. }, _)) => ended = Some(status),
                 Ok(_) => {}
                 Err(_) => break,
             }

@@ -13,7 +13,7 @@ use zeroboot_isolation::policy::Protection;
 use zeroboot_isolation::template::{SealTemplateError, bound_template};
 
 use super::rehearsal::{self, Rehearsal};
-use super::server::Server;
+use super::server::{Leaves, Server};
 use super::{Sandbox, Template};
 use crate::protocol::{CHANNEL_FRAME, FromTemplate, Malformed, TemplateSetup};
 use crate::words;
@@ -110,7 +110,8 @@ impl Template {
             ForkPlan::prepare(ForkOptions { parent: Parent::CallersParent, ..ForkOptions::default() })?;
         let prepared = Prepared::new(&policy, filters.as_ref())?;
         let own_user = if setup.own_user { OwnUser::Yes } else { OwnUser::No };
-        let mut server = Server::new(self, fork, prepared, own_user);
+        let leaves = if setup.leaves { Leaves::Yes } else { Leaves::No };
+        let mut server = Server::new(self, fork, prepared, own_user, leaves);
 
         let bounded = bound_template()?;
         let (told, copied) = match rehearsal::rehearse(&mut server, &job)? {

@@ -19,6 +19,8 @@ pub(super) struct Parked {
     number: u64,
     pub(super) user: UserId,
     pub(super) pidfd: OwnedFd,
+    /// The cgroup to be born in.
+    leaf: Option<OwnedFd>,
     /// The Landlock rules that it made.
     pub(super) rules: Option<OwnedFd>,
 }
@@ -29,7 +31,15 @@ pub(super) struct Server<'a> {
     fork: ForkPlan,
     prepared: Prepared,
     own_user: OwnUser,
+    leaves: Leaves,
     parked: VecDeque<Parked>,
+}
+
+/// Whether each shell comes with a cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaves {
+    Yes,
+    No,
 }
 
 impl<'a> Server<'a> {
@@ -38,8 +48,9 @@ impl<'a> Server<'a> {
         fork: ForkPlan,
         prepared: Prepared,
         own_user: OwnUser,
+        leaves: Leaves,
     ) -> Server<'a> {
-        Self { template, fork, prepared, own_user, parked: VecDeque::with_capacity(64) }
+        Self { template, fork, prepared, own_user, leaves, parked: VecDeque::with_capacity(64) }
     }
 
     /// Serves until host or warden are gone. Returns once per sandbox, in the sandbox.
@@ -56,8 +67,8 @@ impl<'a> Server<'a> {
                 return Err(Malformed { expected: "request for a sandbox", length: received.length }.into());
             };
             let request = Request { stdin, stdout, stderr, channel };
-            let shell = self.next_shell()?;
-            match self.fork(&shell, received_at) {
+            let mut shell = self.next_shell()?;
+            match self.fork(&mut shell, received_at) {
                 Ok((Forked::Parent(child), stamps)) => self.hand_over(child, &shell, &report, stamps)?,
                 Ok((Forked::Child(fresh), _)) => {
                     let sandbox = self.enter(&fresh, &request, &shell);
@@ -71,12 +82,18 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// The fork, into the pid namespace of a shell.
-    pub(super) fn fork(&self, shell: &Parked, received: u64) -> Result<(Forked, SpawnStamps), StepFailure> {
-        setns(&shell.pidfd, CloneFlags::CLONE_NEWPID)
-            .map_err(|errno| StepFailure::new(StepId::FORK, errno))?;
+    /// The fork, into the pid namespace and the cgroup of a shell.
+    pub(super) fn fork(
+        &mut self,
+        shell: &mut Parked,
+        received: u64,
+    ) -> Result<(Forked, SpawnStamps), StepFailure> {
+        let failed = |errno| StepFailure::new(StepId::FORK, errno);
+        // The directory is closed when the next sandbox is born.
+        self.fork.set_cgroup(shell.leaf.take()).map_err(|_| failed(Errno::EINVAL))?;
+        setns(&shell.pidfd, CloneFlags::CLONE_NEWPID).map_err(failed)?;
         let joined = monotonic_ns();
-        let forked = self.fork.fork().map_err(|error| StepFailure::new(StepId::FORK, errno_of(&error)))?;
+        let forked = self.fork.fork().map_err(|error| failed(errno_of(&error)))?;
         Ok((forked, SpawnStamps { received, joined, cloned: monotonic_ns() }))
     }
 
@@ -146,7 +163,14 @@ impl<'a> Server<'a> {
             let (LinkMessage::Parked { shell, user }, Some(pidfd)) = (message, fds.next()) else {
                 return Err(Malformed { expected: "offer of a shell", length: received.length }.into());
             };
-            self.parked.push_back(Parked { number: shell, user: UserId(user), pidfd, rules: fds.next() });
+            let leaf = if self.leaves == Leaves::Yes { fds.next() } else { None };
+            self.parked.push_back(Parked {
+                number: shell,
+                user: UserId(user),
+                pidfd,
+                leaf,
+                rules: fds.next(),
+            });
             waiting = Waiting::DontWait;
         }
     }

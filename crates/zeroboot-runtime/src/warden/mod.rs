@@ -24,11 +24,12 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{ForkError, ForkOptions, ForkPlan, Forked, PrepareError, StepFailure};
-use zeroboot_isolation::policy::Protections;
+use zeroboot_isolation::cgroup::{self, LeafError, Leaves, LeavesError};
+use zeroboot_isolation::policy::{Protection, Protections};
 use zeroboot_isolation::shell::ShellPlanError;
 use zeroboot_isolation::world::{LendError, TreeError, UnshareError};
 
-use crate::protocol::{FromWarden, SETUP_LIMIT, Setup, ToWarden};
+use crate::protocol::{CgroupSetup, FromWarden, SETUP_LIMIT, Setup, ToWarden};
 use crate::words;
 
 /// Why there is no template: told to the host in words.
@@ -42,6 +43,8 @@ enum WardenError {
     Descriptors,
     #[error("the host has gone")]
     HostGone,
+    #[error("cannot copy the descriptor of the cgroup")]
+    Copy(#[source] std::io::Error),
     #[error(transparent)]
     Unshare(#[from] UnshareError),
     #[error("telling the host failed")]
@@ -62,6 +65,10 @@ enum WardenError {
     Start { program: String, source: std::io::Error },
     #[error(transparent)]
     ShellPlan(#[from] ShellPlanError),
+    #[error(transparent)]
+    Leaves(#[from] LeavesError),
+    #[error(transparent)]
+    Leaf(#[from] LeafError),
     #[error("a parked shell ended before it was ready")]
     ShellDied,
     #[error("the template ended: {0}")]
@@ -98,8 +105,8 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
     fd::pass_none_on().map_err(failed("keeping the host's descriptors from the template"))?;
     let host_process = nix::unistd::getppid().as_raw().unsigned_abs();
     let host_process = zeroboot_fork::pidfd_open(host_process).map_err(failed("opening the host's pidfd"))?;
-    let (setup, fds) = receive_setup(host)?;
-    let plan = ForkPlan::prepare(ForkOptions::default())?;
+    let (setup, group, fds) = receive_setup(host)?;
+    let mut plan = ForkPlan::prepare(ForkOptions::default())?;
     zeroboot_isolation::world::unshare(Protections::from_bits(setup.protections))?;
     fd::send(host, &FromWarden::Unshared.encode(), &[]).map_err(WardenError::Tell)?;
     let mut word = [0; 8];
@@ -110,30 +117,56 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
 
     // Stage 1 alone holds the writing end: stage 2 sees by it whether stage 1 is still there.
     let (alive, life) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(failed("making a pipe"))?;
+    if let Some(group) = &group {
+        let directory = group.directory.try_clone();
+        plan.set_cgroup(Some(directory.map_err(WardenError::Copy)?))?;
+    }
     match plan.fork()? {
         Forked::Parent(mut second) => {
             drop((fds, host_process, alive));
             second.wait().map_err(failed("waiting for the second stage"))?;
             drop(life);
+            if let Some(Group { above, name, .. }) = &group {
+                // The host tries as well, if it lives.
+                let _ = cgroup::remove(above.as_fd(), name);
+            }
             Ok(ExitCode::SUCCESS)
         }
         Forked::Child(fresh) => {
             drop(life);
             fresh.repair()?;
             fresh.restore_signals()?;
-            second_stage(host, &host_process, &alive, &setup, fds).map(|()| ExitCode::SUCCESS)
+            let group = group.map(|group| group.directory);
+            second_stage(host, &host_process, &alive, &setup, group, fds).map(|()| ExitCode::SUCCESS)
         }
     }
 }
 
-fn receive_setup(host: BorrowedFd<'_>) -> Result<(Setup, Vec<OwnedFd>), WardenError> {
+/// The template's cgroup, as the host has made it.
+struct Group {
+    above: OwnedFd,
+    directory: OwnedFd,
+    name: String,
+}
+
+fn receive_setup(host: BorrowedFd<'_>) -> Result<(Setup, Option<Group>, Vec<OwnedFd>), WardenError> {
     let mut packet = vec![0; SETUP_LIMIT];
     let received = fd::receive(host, &mut packet, Waiting::Block).map_err(WardenError::Receive)?;
     if received.length == 0 {
         return Err(WardenError::HostGone);
     }
-    let setup = serde_json::from_slice(&packet[..received.length])?;
-    Ok((setup, received.fds.into_iter().collect()))
+    let setup: Setup = serde_json::from_slice(&packet[..received.length])?;
+    let mut fds = received.fds.into_iter();
+    let group = match &setup.cgroup {
+        Some(CgroupSetup { name, .. }) => {
+            let (Some(above), Some(directory)) = (fds.next(), fds.next()) else {
+                return Err(WardenError::Descriptors);
+            };
+            Some(Group { above, directory, name: name.clone() })
+        }
+        None => None,
+    };
+    Ok((setup, group, fds.collect()))
 }
 
 fn second_stage(
@@ -141,14 +174,22 @@ fn second_stage(
     host_process: &OwnedFd,
     first_stage: &OwnedFd,
     setup: &Setup,
+    group: Option<OwnedFd>,
     fds: Vec<OwnedFd>,
 ) -> Result<(), WardenError> {
+    if Protections::from_bits(setup.protections).wants(Protection::CgroupNamespace) {
+        cgroup::enter_namespace().map_err(failed("making a cgroup namespace"))?;
+    }
     world::build(setup)?;
     die_with(first_stage)?;
+    let leaves = match (group, &setup.cgroup) {
+        (Some(group), Some(bounds)) => Some(Leaves::prepare(group, bounds.controllers(), &bounds.limits())?),
+        _ => None,
+    };
     let signals = serve::block_signals()?;
     let (link, far_link) = fd::pair().map_err(failed("making the link"))?;
     let template = world::start_template(setup, fds, far_link)?;
-    serve::serve(&serve::Wires { host, host_process, link, signals }, setup, template)
+    serve::serve(&serve::Wires { host, host_process, link, signals }, setup, leaves, template)
 }
 
 /// Dies when stage 1 dies. The death signal is set after the last change of credentials, which clears it; stage 1 may

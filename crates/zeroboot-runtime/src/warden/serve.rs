@@ -9,6 +9,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{Exit, ExitStatus, pidfd_signal, reap_any};
+use zeroboot_isolation::cgroup::{Leaf, Leaves};
 
 use super::shells::Parking;
 use super::{WardenError, failed};
@@ -31,6 +32,7 @@ const FIRST_SHELL: u64 = 3;
 /// A shell, from its parking to its end.
 struct Shell {
     pidfd: OwnedFd,
+    leaf: Option<Leaf>,
     /// Once a process has joined: the way to the host. It closes when the shell is gone.
     report: Option<OwnedFd>,
 }
@@ -70,7 +72,12 @@ pub(super) fn block_signals() -> Result<SignalFd, WardenError> {
 }
 
 /// Parks shells and buries sandboxes until host or template are gone.
-pub(super) fn serve(wires: &Wires<'_>, setup: &Setup, template: u32) -> Result<(), WardenError> {
+pub(super) fn serve(
+    wires: &Wires<'_>,
+    setup: &Setup,
+    leaves: Option<Leaves>,
+    template: u32,
+) -> Result<(), WardenError> {
     let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("making an epoll"))?;
     let readable = EpollFlags::EPOLLIN;
     for (source, number) in [
@@ -84,7 +91,7 @@ pub(super) fn serve(wires: &Wires<'_>, setup: &Setup, template: u32) -> Result<(
     let mut warden = Warden {
         wires,
         events,
-        parking: Parking::new(setup)?,
+        parking: Parking::new(setup, leaves)?,
         shells: HashMap::new(),
         roles: HashMap::new(),
         early: HashMap::new(),
@@ -127,15 +134,16 @@ impl Warden<'_> {
     fn park(&mut self) -> Result<(), WardenError> {
         let parked = self.parking.park()?;
         let offer = LinkMessage::Parked { shell: parked.number, user: parked.user.0 };
-        let fds = [Some(&parked.pidfd), parked.rules.as_ref()];
-        let fds: Vec<_> = fds.into_iter().flatten().map(AsFd::as_fd).collect();
+        let leaf = parked.leaf.as_ref().map(Leaf::directory);
+        let fds = [Some(parked.pidfd.as_fd()), leaf, parked.rules.as_ref().map(AsFd::as_fd)];
+        let fds: Vec<_> = fds.into_iter().flatten().collect();
         match fd::send(self.wires.link.as_fd(), &offer.encode(), &fds) {
             // The template is gone; its end is buried next.
             Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => {}
             Err(errno) => return Err(failed("offering a shell")(errno)),
         }
         self.roles.insert(parked.pid, Role::Init(parked.number));
-        let shell = Shell { pidfd: parked.pidfd, report: None };
+        let shell = Shell { pidfd: parked.pidfd, leaf: parked.leaf, report: None };
         self.shells.insert(parked.number, shell);
         self.parked += 1;
         Ok(())
@@ -221,7 +229,9 @@ impl Warden<'_> {
                 Some(Role::Sandbox(number)) => self.ended(number, exit),
                 // With it the report closes, after everything in the shell has gone.
                 Some(Role::Init(number)) => {
-                    self.shells.remove(&number);
+                    if let Some(leaf) = self.shells.remove(&number).and_then(|shell| shell.leaf) {
+                        self.parking.remove(leaf);
+                    }
                     if self.parked < self.wanted {
                         self.park()?;
                     }
@@ -235,15 +245,18 @@ impl Warden<'_> {
 
     /// Tells the host, and ends what is left in the shell.
     fn ended(&mut self, number: u64, exit: Exit) {
-        if let Some(report) = self.shells.get(&number).and_then(|shell| shell.report.as_ref()) {
+        if let Some(Shell { report: Some(report), leaf, .. }) = self.shells.get(&number) {
+            let counted = leaf.as_ref().map(Leaf::usage).unwrap_or_default();
             // A host that has let go does not want to know.
-            let _ = fd::send(report.as_fd(), &Report::Exited(exit).encode(), &[]);
+            let _ = fd::send(report.as_fd(), &Report::Exited(exit, counted).encode(), &[]);
         }
         self.kill(number);
     }
 
     fn kill(&self, number: u64) {
         if let Some(shell) = self.shells.get(&number) {
+            // All at once where the kernel can; the end of the init is the end of all in any case.
+            let _ = shell.leaf.as_ref().map(Leaf::kill);
             // It can only be gone already: this process may signal all below it.
             let _ = pidfd_signal(shell.pidfd.as_fd(), Signal::SIGKILL);
         }

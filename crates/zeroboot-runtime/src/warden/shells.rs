@@ -2,8 +2,10 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use nix::errno::Errno;
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{ForkOptions, ForkPlan, Forked, Namespaces, SignalHandlers, StepFailure};
+use zeroboot_isolation::cgroup::{Leaf, Leaves};
 use zeroboot_isolation::policy::{Bytes, Network, Policy, Protections, UserId};
 use zeroboot_isolation::shell::ShellPlan;
 use zeroboot_isolation::world::TEMPLATE_USER;
@@ -25,6 +27,9 @@ pub(super) struct Parking {
     policy: Policy,
     range: bool,
     next: u64,
+    leaves: Option<Leaves>,
+    /// Leaves in which the kernel still counted a process when they were to be removed.
+    remains: Vec<Leaf>,
 }
 
 /// A shell that waits.
@@ -36,10 +41,12 @@ pub(super) struct Parked {
     pub(super) pidfd: OwnedFd,
     /// The Landlock rules of its sandbox.
     pub(super) rules: Option<OwnedFd>,
+    /// The cgroup of its sandbox.
+    pub(super) leaf: Option<Leaf>,
 }
 
 impl Parking {
-    pub(super) fn new(setup: &Setup) -> Result<Self, WardenError> {
+    pub(super) fn new(setup: &Setup, leaves: Option<Leaves>) -> Result<Self, WardenError> {
         let network = network(setup.loopback);
         let own = Namespaces::PID | Namespaces::MOUNT | Namespaces::IPC;
         let namespaces = match network {
@@ -54,7 +61,7 @@ impl Parking {
         let mut policy = Policy::strict().tmp(Bytes(setup.tmp_bytes));
         policy.protections = Protections::from_bits(setup.protections);
         policy.network = network;
-        Ok(Self { fork, policy, range: setup.range, next: 0 })
+        Ok(Self { fork, policy, range: setup.range, next: 0, leaves, remains: Vec::new() })
     }
 
     /// Makes one, and waits until it can be joined.
@@ -62,6 +69,7 @@ impl Parking {
         let number = self.next;
         self.next += 1;
         let user = self.user(number);
+        let leaf = self.leaves.as_ref().map(|leaves| leaves.make(number)).transpose()?;
         let plan = ShellPlan::prepare(&self.policy, user)?;
         let (near, far) = fd::pair().map_err(failed("making a socket"))?;
         let child = match self.fork.fork()? {
@@ -71,7 +79,15 @@ impl Parking {
         drop(far);
         let rules = settled(&near)?;
         let (pid, pidfd) = child.into_parts();
-        Ok(Parked { number, user, pid, pidfd, rules })
+        Ok(Parked { number, user, pid, pidfd, rules, leaf })
+    }
+
+    /// Removes the cgroup of a sandbox whose processes were all reaped, and those that were left before.
+    pub(super) fn remove(&mut self, leaf: Leaf) {
+        let Some(leaves) = &self.leaves else { return };
+        self.remains.push(leaf);
+        // What goes wrong in another way than by being too early is left to the end, when the whole group is removed.
+        self.remains.retain(|leaf| leaves.remove(leaf) == Err(Errno::EBUSY));
     }
 
     fn user(&self, number: u64) -> UserId {

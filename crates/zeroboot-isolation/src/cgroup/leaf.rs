@@ -1,0 +1,211 @@
+//! The leaves of a template's cgroup: one for each sandbox, made and removed by the warden.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sched::CloneFlags;
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+
+use super::group::open_directory;
+use super::{Controller, Controllers, keyed, read, write};
+use crate::policy::{Bytes, Limits};
+
+/// Where the warden and the template are: a cgroup with controllers for its children has no processes of its own.
+const TEMPLATE: &str = "template";
+
+/// Gives the calling process a cgroup namespace whose root is the cgroup that it is in. See `cgroup_namespaces(7)`.
+///
+/// # Errors
+/// What the kernel answered.
+pub fn enter_namespace() -> Result<(), Errno> {
+    nix::sched::unshare(CloneFlags::CLONE_NEWCGROUP)
+}
+
+/// Why no leaves can be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeavesError {
+    /// The cgroup of the template itself.
+    #[error("cannot make a cgroup for the template")]
+    Template(#[source] Errno),
+    /// Moving there.
+    #[error("cannot move the template into its cgroup")]
+    Move(#[source] io::Error),
+    /// A controller.
+    #[error("cannot switch on the controllers {controllers} for sandboxes")]
+    Enable {
+        /// Which.
+        controllers: Controllers,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+}
+
+/// Why there is no leaf.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeafError {
+    /// The directory.
+    #[error("cannot make a cgroup for a sandbox")]
+    Make(#[source] Errno),
+    /// A limit.
+    #[error("cannot set {file} of a sandbox's cgroup to {value}")]
+    Limit {
+        /// The file.
+        file: &'static str,
+        /// What was written.
+        value: String,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+}
+
+/// What makes leaves.
+#[derive(Debug)]
+pub struct Leaves {
+    group: OwnedFd,
+    controllers: Controllers,
+    limits: Vec<(&'static str, String)>,
+}
+
+impl Leaves {
+    /// Moves the calling process from `group` to a leaf of its own, and switches the controllers on for the others.
+    ///
+    /// # Errors
+    /// [`LeavesError`].
+    pub fn prepare(group: OwnedFd, controllers: Controllers, limits: &Limits) -> Result<Self, LeavesError> {
+        let directory = make_directory(group.as_fd(), TEMPLATE).map_err(LeavesError::Template)?;
+        write(directory.as_fd(), "cgroup.procs", "0").map_err(LeavesError::Move)?;
+        let switches = |one: Controller| format!("+{} ", one.name());
+        let all: String =
+            Controller::ALL.into_iter().filter(|one| controllers.has(*one)).map(switches).collect();
+        write(group.as_fd(), "cgroup.subtree_control", &all)
+            .map_err(|source| LeavesError::Enable { controllers, source })?;
+        Ok(Self { group, controllers, limits: settings(controllers, limits) })
+    }
+
+    /// Makes one, its limits set.
+    ///
+    /// # Errors
+    /// [`LeafError`]; nothing is left then.
+    pub fn make(&self, number: u64) -> Result<Leaf, LeafError> {
+        let name = format!("sandbox-{number}");
+        let directory = make_directory(self.group.as_fd(), &name).map_err(LeafError::Make)?;
+        let leaf = Leaf { directory, name, controllers: self.controllers };
+        for (file, value) in &self.limits {
+            if let Err(source) = write(leaf.directory(), file, value) {
+                // The first cause counts; what is left is removed with the group.
+                let _ = self.remove(&leaf);
+                return Err(LeafError::Limit { file, value: value.clone(), source });
+            }
+        }
+        Ok(leaf)
+    }
+
+    /// Removes one whose processes have gone.
+    ///
+    /// # Errors
+    /// `EBUSY` while the kernel still counts a process in it: ask again later.
+    pub fn remove(&self, leaf: &Leaf) -> Result<(), Errno> {
+        unlinkat(&self.group, leaf.name.as_str(), UnlinkatFlags::RemoveDir)
+    }
+}
+
+/// Which files of a leaf get which values.
+fn settings(controllers: Controllers, limits: &Limits) -> Vec<(&'static str, String)> {
+    let mut settings = Vec::new();
+    if let (true, Some(size)) = (controllers.has(Controller::Memory), limits.memory) {
+        settings.push(("memory.max", size.0.to_string()));
+        settings.push(("memory.swap.max", "0".to_owned()));
+        // All or nothing: a sandbox that has lost one of its processes is not what anybody asked for.
+        settings.push(("memory.oom.group", "1".to_owned()));
+    }
+    if controllers.has(Controller::Pids) {
+        settings.push(("pids.max", limits.processes.to_string()));
+    }
+    if let (true, Some(cpus)) = (controllers.has(Controller::Cpu), limits.cpus) {
+        settings.push(("cpu.max", cpus.to_quota()));
+    }
+    settings
+}
+
+/// The cgroup of one sandbox.
+#[derive(Debug)]
+pub struct Leaf {
+    directory: OwnedFd,
+    name: String,
+    controllers: Controllers,
+}
+
+/// What a cgroup has counted. `None`: this kernel or this cgroup does not count it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// The most memory that was in use at once. From Linux 5.19 on.
+    pub memory_peak: Option<Bytes>,
+    /// How many processes were killed since there was no memory left below the limit.
+    pub oom_kills: Option<u64>,
+    /// How long it wanted to run and was not allowed to.
+    pub throttled: Option<Duration>,
+}
+
+impl Leaf {
+    /// Its directory, to be born in.
+    #[must_use]
+    pub fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// Reads what was counted until now.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        // A file that cannot be read is a figure that is not known.
+        let file = |controller, name| {
+            self.controllers.has(controller).then(|| read(self.directory(), name).ok()).flatten()
+        };
+        let peak = file(Controller::Memory, "memory.peak");
+        let events = file(Controller::Memory, "memory.events");
+        let times = file(Controller::Cpu, "cpu.stat");
+        Usage {
+            memory_peak: peak.and_then(|text| text.trim().parse().ok()).map(Bytes),
+            oom_kills: events.and_then(|text| keyed(&text, "oom_kill")),
+            throttled: times.and_then(|text| keyed(&text, "throttled_usec")).map(Duration::from_micros),
+        }
+    }
+
+    /// Kills everything in it at once, forks in flight included (Linux 5.14).
+    ///
+    /// # Errors
+    /// What the kernel answered.
+    pub fn kill(&self) -> io::Result<()> {
+        write(self.directory(), "cgroup.kill", "1")
+    }
+}
+
+fn make_directory(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
+    mkdirat(parent, name, Mode::from_bits_truncate(0o755))?;
+    open_directory(parent, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Cpus, Policy};
+
+    #[test]
+    fn only_what_can_be_bounded_is_set() {
+        let limits = Policy::strict().memory(Bytes::mebi(64)).cpus(Cpus::milli(1500)).processes(7).limits;
+        let set = |controllers| settings(controllers, &limits);
+        assert_eq!(set(Controllers::NONE), []);
+        assert_eq!(set(Controllers::NONE.with(Controller::Pids)), [("pids.max", "7".to_owned())]);
+        assert_eq!(set(Controllers::NONE.with(Controller::Cpu)), [("cpu.max", "150000 100000".to_owned())]);
+        assert_eq!(set(Controllers::NONE.with(Controller::Memory))[0], ("memory.max", "67108864".to_owned()));
+        let unbounded = Policy::strict().limits;
+        assert_eq!(
+            settings(Controllers::NONE.with(Controller::Memory).with(Controller::Cpu), &unbounded),
+            []
+        );
+    }
+}
