@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::Duration;
 
@@ -289,10 +290,9 @@ fn death_of_the_host() -> Result<(), Failed> {
             .stderr(Stdio::null())
             .spawn()?;
         live_for(&mut host, Duration::from_millis(random_number(round) % 400))?;
-        let below: Vec<OwnedFd> = descendants(host.id())
-            .into_iter()
-            .filter_map(|pid| zeroboot_fork::pidfd_open(pid).ok())
-            .collect();
+        let pids = descendants(host.id());
+        let below: Vec<OwnedFd> =
+            pids.iter().filter_map(|pid| zeroboot_fork::pidfd_open(*pid).ok()).collect();
         seen += below.len();
         host.kill()?;
         host.wait()?;
@@ -302,8 +302,27 @@ fn death_of_the_host() -> Result<(), Failed> {
                 return Err(format!("a process outlived its host in round {round}").into());
             }
         }
+        if let Some(left) =
+            cgroups().into_iter().find(|name| pids.iter().any(|pid| *name == format!("zeroboot-{pid}")))
+        {
+            return Err(format!("the cgroup {left} outlived its host in round {round}").into());
+        }
     }
     if seen > 0 { Ok(()) } else { Err("no process was ever seen".into()) }
+}
+
+/// The names of all cgroups.
+fn cgroups() -> Vec<String> {
+    let mut names = Vec::new();
+    let mut above = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(directory) = above.pop() {
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+            above.push(entry.path());
+        }
+    }
+    names
 }
 
 /// Lets the host work for a while: its output never comes, so this is its own end or the time.

@@ -12,7 +12,7 @@ use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, fstatat};
 use nix::unistd::Uid;
 
-use crate::cgroup::{Bounds, BoundsError, Group};
+use crate::cgroup::{Bounds, BoundsError, GroupReader};
 use crate::child::{Keyring, Stamps};
 use crate::policy::{Protection, Protections};
 
@@ -196,7 +196,7 @@ impl SealReader {
     ///
     /// # Errors
     /// [`SealError`].
-    pub fn read(&self, pid: u32, group: Option<&Group>) -> Result<Seal, SealError> {
+    pub fn read(&self, pid: u32, group: Option<&GroupReader>) -> Result<Seal, SealError> {
         let there = open_directory(format!("/proc/{pid}").as_str()).map_err(|source| {
             if is_gone(source) { SealError::Gone(pid) } else { SealError::Open { pid, source } }
         })?;
@@ -293,7 +293,7 @@ fn status(directory: impl AsFd) -> Result<String, std::io::Error> {
     Ok(text)
 }
 
-fn bounds(process: impl AsFd, pid: u32, group: &Group) -> Result<Bounds, SealError> {
+fn bounds(process: impl AsFd, pid: u32, group: &GroupReader) -> Result<Bounds, SealError> {
     match group.bounds(process.as_fd()) {
         Ok(bounds) => bounds.ok_or(SealError::Elsewhere(pid)),
         Err(error) if error.source.raw_os_error().map(Errno::from_raw).is_some_and(is_gone) => {

@@ -54,9 +54,7 @@
 
 #![forbid(unsafe_code)]
 
-pub use zeroboot_isolation::cgroup::{
-    Bounds as CgroupBounds, GroupError as CgroupError, Usage as CgroupUsage,
-};
+pub use zeroboot_isolation::cgroup::{Bounds as CgroupBounds, Usage as CgroupUsage};
 pub use zeroboot_isolation::policy::{
     Bytes, BytesError, Cpus, CpusError, Limits, Network, Policy, Protection, Protections, Rule,
 };

@@ -132,7 +132,8 @@ fn required() -> Result<(), Failed> {
                     return Err("an ordinary user has it".into());
                 }
             }
-            Err(error @ (BuildError::ProcessLimit | BuildError::Cgroup(_))) if error.remedy().is_some() => {}
+            Err(error @ (BuildError::ProcessLimit | BuildError::Cgroup { .. }))
+                if error.remedy().is_some() => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -1,22 +1,20 @@
-//! The cgroup of one template, below which each sandbox has a leaf: made, read back and removed by its host.
+//! The cgroup of one template, below which each sandbox has a leaf: made and removed by the warden.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::{Controller, Controllers, place, read, write};
-use crate::policy::{Bytes, Cpus};
 use crate::world::IdMap;
 
 /// Why there is no cgroup for a template.
@@ -83,7 +81,7 @@ impl GroupError {
 pub struct Group {
     parent: OwnedFd,
     directory: OwnedFd,
-    name: String,
+    path: PathBuf,
     controllers: Controllers,
 }
 
@@ -128,29 +126,31 @@ impl Group {
     }
 
     fn below(path: &Path, wanted: Controllers) -> io::Result<Self> {
-        /// Tells several templates of one process apart.
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("zeroboot-{}-{number}", std::process::id());
+        let name = format!("zeroboot-{}", std::process::id());
         let parent = OwnedFd::from(File::open(path)?);
-        nix::sys::stat::mkdirat(&parent, name.as_str(), Mode::from_bits_truncate(0o755))?;
-        let directory = open_directory(parent.as_fd(), &name)?;
-        let mut group = Self { parent, directory, name, controllers: Controllers::NONE };
+        let directory = match make_directory(parent.as_fd(), &name) {
+            Err(Errno::EEXIST) => {
+                // Left by a process of this number that was killed.
+                remove(parent.as_fd(), &name)?;
+                make_directory(parent.as_fd(), &name)
+            }
+            made => made,
+        }?;
+        let mut group = Self { parent, directory, path: path.join(name), controllers: Controllers::NONE };
         for controller in Controller::ALL.into_iter().filter(|one| wanted.has(*one)) {
             // What is not there, or must not be switched on, is found missing right below.
             let _ = write(group.parent.as_fd(), "cgroup.subtree_control", &format!("+{}", controller.name()));
         }
-        group.controllers = Controllers::listed(&read(group.directory(), "cgroup.controllers")?).and(wanted);
+        group.controllers =
+            Controllers::listed(&read(group.directory.as_fd(), "cgroup.controllers")?).and(wanted);
         Ok(group)
     }
 
     fn delegate(&self, ids: IdMap) -> Result<(), GroupError> {
         let Some(owner) = ids.template_on_host() else { return Ok(()) };
-        let directory = super::own_path(self.directory());
         for file in ["", "cgroup.procs", "cgroup.subtree_control"] {
-            let path = directory.join(file);
-            chown(&path, Some(owner), Some(owner))
-                .map_err(|source| GroupError::Delegate { path: Path::new(&self.name).join(file), source })?;
+            let path = self.path.join(file);
+            chown(&path, Some(owner), Some(owner)).map_err(|source| GroupError::Delegate { path, source })?;
         }
         Ok(())
     }
@@ -161,78 +161,35 @@ impl Group {
         self.controllers
     }
 
-    /// Its directory.
+    /// Its path, where the hierarchy is mounted.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its directory, to be born in.
     #[must_use]
     pub fn directory(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
     }
 
-    /// The directory and the name that [`remove`] wants.
-    #[must_use]
-    pub fn entry(&self) -> (BorrowedFd<'_>, &str) {
-        (self.parent.as_fd(), &self.name)
-    }
-
-    /// What holds for the process whose directory in `/proc` this is; `None` when it is in no leaf of this cgroup.
+    /// Its directory, and the care for its end to somebody else.
     ///
     /// # Errors
-    /// [`BoundsError`].
-    pub fn bounds(&self, process: BorrowedFd<'_>) -> Result<Option<Bounds>, BoundsError> {
-        let failed = |file: &'static str| move |source| BoundsError { file, source };
-        let cgroups = read(process, "cgroup").map_err(failed("cgroup"))?;
-        let Some(leaf) = cgroups.lines().find_map(|line| leaf_of(line.strip_prefix("0::")?, &self.name))
-        else {
-            return Ok(None);
-        };
-        let bound = |controller, file| match self.controllers.has(controller) {
-            true => read(self.directory(), &format!("{leaf}/{file}")).map(Some).map_err(failed(file)),
-            false => Ok(None),
-        };
-        Ok(Some(Bounds {
-            memory: bound(Controller::Memory, "memory.max")?
-                .and_then(|text| text.trim().parse().ok())
-                .map(Bytes),
-            processes: bound(Controller::Pids, "pids.max")?.and_then(|text| text.trim().parse().ok()),
-            cpus: bound(Controller::Cpu, "cpu.max")?.and_then(|text| Cpus::from_quota(&text)),
-            leaf: format!("{}/{leaf}", self.name),
-        }))
+    /// `EMFILE`.
+    pub fn into_directory(self) -> io::Result<OwnedFd> {
+        let directory = self.directory.try_clone();
+        // Its other descriptors stay open, and are few.
+        std::mem::forget(self);
+        directory
     }
-}
-
-/// The last part of a cgroup's path, if the part before it is `group`.
-fn leaf_of<'a>(path: &'a str, group: &str) -> Option<&'a str> {
-    let (above, leaf) = path.rsplit_once('/')?;
-    (above.rsplit_once('/')?.1 == group).then_some(leaf)
-}
-
-/// What a cgroup really bounds. `None`: not that.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Bounds {
-    /// The leaf, and the template's cgroup before it.
-    pub leaf: String,
-    /// Memory of all processes, beyond what they share with the template. None of it is swapped out.
-    pub memory: Option<Bytes>,
-    /// Processes and threads.
-    pub processes: Option<u64>,
-    /// CPU time per time.
-    pub cpus: Option<Cpus>,
-}
-
-/// Why the bounds of a process could not be read.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read {file} of a sandbox's cgroup")]
-pub struct BoundsError {
-    /// Which file.
-    pub file: &'static str,
-    /// Why not.
-    pub source: io::Error,
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // The warden has removed it already, unless it never lived, was killed, or had no right to.
-        let _ = remove(self.parent.as_fd(), &self.name);
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        // The host tries as well, if it lives.
+        let _ = remove(self.parent.as_fd(), &name);
     }
 }
 
@@ -243,7 +200,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// What the kernel answered: `EBUSY` while there are processes in it.
-pub fn remove(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
+pub(super) fn remove(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
     let group = match open_directory(parent, name) {
         Err(Errno::ENOENT) => return Ok(()),
         opened => opened?,
@@ -295,19 +252,11 @@ fn await_empty(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
     }
 }
 
-pub(super) fn open_directory(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
-    openat(parent, name, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+pub(super) fn make_directory(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
+    mkdirat(parent, name, Mode::from_bits_truncate(0o755))?;
+    open_directory(parent, name)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::leaf_of;
-
-    #[test]
-    fn a_leaf_lies_right_below_its_group() {
-        assert_eq!(leaf_of("/a/zeroboot-1-0/sandbox-3", "zeroboot-1-0"), Some("sandbox-3"));
-        assert_eq!(leaf_of("/a/zeroboot-1-0", "zeroboot-1-0"), None);
-        assert_eq!(leaf_of("/zeroboot-1-0/a/b", "zeroboot-1-0"), None);
-        assert_eq!(leaf_of("/", "zeroboot-1-0"), None);
-    }
+fn open_directory(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
+    openat(parent, name, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
 }

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
-use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::group::open_directory;
+use super::group::make_directory;
 use super::{Controller, Controllers, keyed, read, write};
 use crate::policy::{Bytes, Limits};
 
@@ -34,6 +33,9 @@ pub enum LeavesError {
     /// Moving there.
     #[error("cannot move the template into its cgroup")]
     Move(#[source] io::Error),
+    /// Which controllers there are.
+    #[error("cannot read the controllers of the template's cgroup")]
+    Controllers(#[source] io::Error),
     /// A controller.
     #[error("cannot switch on the controllers {controllers} for sandboxes")]
     Enable {
@@ -72,11 +74,14 @@ pub struct Leaves {
 }
 
 impl Leaves {
-    /// Moves the calling process from `group` to a leaf of its own, and switches the controllers on for the others.
+    /// Moves the calling process from `group` to a leaf of its own, and switches those of `wanted` that it has on for the
+    /// others.
     ///
     /// # Errors
     /// [`LeavesError`].
-    pub fn prepare(group: OwnedFd, controllers: Controllers, limits: &Limits) -> Result<Self, LeavesError> {
+    pub fn prepare(group: OwnedFd, wanted: Controllers, limits: &Limits) -> Result<Self, LeavesError> {
+        let controllers = read(group.as_fd(), "cgroup.controllers").map_err(LeavesError::Controllers)?;
+        let controllers = Controllers::listed(&controllers).and(wanted);
         let directory = make_directory(group.as_fd(), TEMPLATE).map_err(LeavesError::Template)?;
         write(directory.as_fd(), "cgroup.procs", "0").map_err(LeavesError::Move)?;
         let switches = |one: Controller| format!("+{} ", one.name());
@@ -182,11 +187,6 @@ impl Leaf {
     pub fn kill(&self) -> io::Result<()> {
         write(self.directory(), "cgroup.kill", "1")
     }
-}
-
-fn make_directory(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
-    mkdirat(parent, name, Mode::from_bits_truncate(0o755))?;
-    open_directory(parent, name)
 }
 
 #[cfg(test)]

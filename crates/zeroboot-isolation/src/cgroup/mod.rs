@@ -5,31 +5,31 @@
 //!
 //! | who | what |
 //! |---|---|
-//! | host | [`Group::make`]: a directory for one template, below the nearest cgroup that has controllers to give |
-//! | warden, stage 1 | forks stage 2 into it |
+//! | warden, stage 1 | [`Group::make`]: a directory for one template, below the nearest cgroup that has controllers to give; forks stage 2 into it |
 //! | warden, stage 2 | [`enter_namespace`], then [`Leaves::prepare`]: everything but the sandboxes goes to a leaf of its own |
 //! | warden, stage 2 | [`Leaves::make`]: a leaf with its limits, for each parked shell |
 //! | template | forks the sandbox into that leaf |
-//! | host | [`Group::bounds`]: what holds, read back |
-//! | warden, stage 2 | [`Leaf::usage`], [`Leaf::kill`], [`Leaf::remove`] |
-//! | warden, stage 1 | [`remove`]: nothing stays, even when the host was killed |
+//! | host | [`GroupReader::bounds`]: what holds, read back |
+//! | warden, stage 2 | [`Leaf::usage`], [`Leaf::kill`], [`Leaves::remove`] |
+//! | warden, stage 1 | drops the [`Group`]: nothing stays, even when the host was killed |
 //!
 //! Never here: version 1, moving a sandbox into its cgroup after its birth, and using a leaf twice.
 
 mod group;
 mod leaf;
 mod place;
+mod reader;
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
-use std::path::PathBuf;
+use std::os::fd::BorrowedFd;
 
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
-pub use group::{Bounds, BoundsError, Group, GroupError, remove};
+pub use group::{Group, GroupError};
 pub use leaf::{Leaf, LeafError, Leaves, LeavesError, Usage, enter_namespace};
+pub use reader::{Bounds, BoundsError, GroupReader};
 
 /// What a cgroup can bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,11 +132,6 @@ impl fmt::Display for Controllers {
             Controller::ALL.into_iter().filter(|one| self.has(*one)).map(Controller::name).collect();
         f.write_str(&names.join(", "))
     }
-}
-
-/// A path that leads to an open directory, for calls that take no descriptor.
-fn own_path(directory: BorrowedFd<'_>) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()))
 }
 
 /// Reads a small file of a cgroup.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use zeroboot_fork::StepFailure;
-use zeroboot_isolation::cgroup::GroupError;
 use zeroboot_isolation::child::Step;
 use zeroboot_isolation::seal::SealError;
 use zeroboot_isolation::world::IdMapError;
@@ -52,8 +51,13 @@ pub enum BuildError {
         source: std::io::Error,
     },
     /// A cgroup that the policy requires, or that a limit needs.
-    #[error("sandboxes cannot be bounded as a whole")]
-    Cgroup(#[from] GroupError),
+    #[error("sandboxes cannot be bounded as a whole: {cause}")]
+    Cgroup {
+        /// What went wrong.
+        cause: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// A limit of processes that the policy requires, while it waives cgroups, and that this user cannot give.
     #[error(
         "a limit of processes without cgroups needs a user id for each sandbox, which an ordinary user cannot lend"
@@ -164,7 +168,7 @@ impl BuildError {
                 Some("the host needs /proc, and as root the right to map user ids (CAP_SETUID)".to_owned())
             }
             Self::TooSlow(_) => Some("allow a longer warm-up".to_owned()),
-            Self::Cgroup(error) => Some(error.remedy().to_owned()),
+            Self::Cgroup { remedy, .. } => Some(remedy.clone()),
             Self::ProcessLimit => {
                 Some("run as root, or with a policy that says process-limit = \"prefer\"".to_owned())
             }

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::{debug, debug_span, warn};
 use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_isolation::cgroup::{Controller, Controllers, Group};
+use zeroboot_isolation::cgroup::{Controller, Controllers, GroupReader};
 use zeroboot_isolation::policy::{Policy, Protection, Protections, Rule};
 use zeroboot_isolation::seal::{Seal, SealError, SealReader};
 use zeroboot_isolation::world::IdMap;
@@ -18,8 +18,10 @@ use zeroboot_isolation::world::IdMap;
 use super::embedded::WARDEN;
 use super::error::BuildError;
 use super::recipe::Recipe;
-use crate::protocol::{CopiedPages, FromTemplate, FromWarden, TEXT_LIMIT, TemplateSetup, ToWarden};
-use crate::words;
+use crate::protocol::{
+    CgroupSetup, CopiedPages, FromTemplate, FromWarden, MadeGroup, NoGroup, TEXT_LIMIT, TemplateSetup,
+    ToWarden,
+};
 
 /// How much of what a warm-up prints is kept, in bytes: its end.
 const SAID_LIMIT: usize = 16 * 1024;
@@ -32,8 +34,7 @@ pub(super) struct Generation {
     process: Child,
     seals: SealReader,
     protections: Protections,
-    /// Removed last, if the warden has not done it.
-    group: Option<Group>,
+    group: Option<GroupReader>,
     copied_pages: Option<u64>,
 }
 
@@ -42,8 +43,7 @@ impl Generation {
     pub(super) fn build(recipe: &Recipe) -> Result<Self, BuildError> {
         let _span = debug_span!("build").entered();
         let ids = IdMap::of_this_process();
-        let group = bounding_group(&recipe.policy, ids)?;
-        let (setup, extras) = recipe.setup(ids, group.as_ref())?;
+        let (setup, extras) = recipe.setup(ids, bounds(&recipe.policy, ids)?)?;
         let (warden, far_warden) = fd::pair().map_err(resource("the warden's socket"))?;
         let (control, far_control) = fd::pair().map_err(resource("the control socket"))?;
         let (output, far_output) =
@@ -53,18 +53,18 @@ impl Generation {
         let process = start_warden(far_warden)?;
         let (control, warden) = (Some(control), Some(warden));
         let protections = recipe.policy.protections;
-        let mut generation = Self { control, warden, process, seals, protections, group, copied_pages: None };
+        let mut generation =
+            Self { control, warden, process, seals, protections, group: None, copied_pages: None };
         let mut fds = vec![far_control, far_output.into()];
         fds.extend(extras);
-        generation.set_up(&setup, &fds, ids)?;
-        drop(fds);
+        generation.set_up(&setup, fds, ids)?;
         debug!("the world is ready");
 
         let rehearsal = recipe.rehearsal().map_err(BuildError::Rehearsal)?;
         let first = serde_json::to_vec(&TemplateSetup::new(
             &recipe.policy,
             ids,
-            generation.group.as_ref(),
+            generation.group.as_ref().map(GroupReader::controllers),
             rehearsal.len(),
         ))
         .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
@@ -101,12 +101,17 @@ impl Generation {
         self.warden.as_ref().expect("taken in drop only").as_fd()
     }
 
-    fn set_up(&mut self, setup: &[u8], fds: &[OwnedFd], ids: IdMap) -> Result<(), BuildError> {
-        let group = self.group.iter().flat_map(|group| [group.entry().0, group.directory()]);
-        let all: Vec<_> = group.chain(fds.iter().map(AsFd::as_fd)).collect();
-        fd::send(self.warden(), setup, &all).map_err(talk("warden"))?;
+    fn set_up(&mut self, setup: &[u8], fds: Vec<OwnedFd>, ids: IdMap) -> Result<(), BuildError> {
+        let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+        fd::send(self.warden(), setup, &borrowed).map_err(talk("warden"))?;
         match self.warden_says()? {
-            FromWarden::Unshared => {}
+            FromWarden::Unshared(Ok(group)) => self.group = group.map(open_group).transpose()?,
+            FromWarden::Unshared(Err(cause)) => {
+                debug!(cause, "no cgroup: each process is limited for itself")
+            }
+            FromWarden::NoGroup(NoGroup { cause, remedy }) => {
+                return Err(BuildError::Cgroup { cause, remedy });
+            }
             FromWarden::Failed(text) => return Err(BuildError::Warden(text)),
             FromWarden::TemplateEnded(_) => return Err(talk("warden")(Errno::EBADMSG)),
         }
@@ -196,15 +201,15 @@ impl Generation {
             None => Err(match warden.map_or_else(|| self.warden_says(), Ok) {
                 Ok(FromWarden::TemplateEnded(how)) => BuildError::Died { how, said },
                 Ok(FromWarden::Failed(text)) => BuildError::Warden(text),
-                Ok(FromWarden::Unshared) => talk("warden")(Errno::EBADMSG),
+                Ok(FromWarden::Unshared(_) | FromWarden::NoGroup(_)) => talk("warden")(Errno::EBADMSG),
                 Err(error) => error,
             }),
         }
     }
 }
 
-/// The cgroup of a template, if the policy wants one and it is to be had.
-fn bounding_group(policy: &Policy, ids: IdMap) -> Result<Option<Group>, BuildError> {
+/// What a cgroup is to bound under this policy, if anything.
+fn bounds(policy: &Policy, ids: IdMap) -> Result<Option<CgroupSetup>, BuildError> {
     let rule = |protection| policy.protections.rule(protection);
     // A limit of processes that nothing else can give.
     let counts = ids == IdMap::Single && rule(Protection::ProcessLimit) == Rule::Require;
@@ -212,13 +217,12 @@ fn bounding_group(policy: &Policy, ids: IdMap) -> Result<Option<Group>, BuildErr
         return if counts { Err(BuildError::ProcessLimit) } else { Ok(None) };
     }
     let mut wanted = Controllers::NONE.with(Controller::Memory);
+    let mut needed = Controllers::NONE;
     if policy.protections.wants(Protection::ProcessLimit) {
         wanted = wanted.with(Controller::Pids);
     }
-    let mut needed = Controllers::NONE;
     if policy.limits.cpus.is_some() {
-        wanted = wanted.with(Controller::Cpu);
-        needed = needed.with(Controller::Cpu);
+        (wanted, needed) = (wanted.with(Controller::Cpu), needed.with(Controller::Cpu));
     }
     if counts {
         needed = needed.with(Controller::Pids);
@@ -226,14 +230,12 @@ fn bounding_group(policy: &Policy, ids: IdMap) -> Result<Option<Group>, BuildErr
     if rule(Protection::Cgroup) == Rule::Require {
         needed = wanted;
     }
-    match Group::make(wanted, needed, ids) {
-        Ok(group) => Ok(Some(group)),
-        Err(error) if needed == Controllers::NONE => {
-            debug!(cause = words::of(&error), "no cgroup: each process is limited for itself");
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
-    }
+    Ok(Some(CgroupSetup::new(wanted, needed, &policy.limits)))
+}
+
+fn open_group(made: MadeGroup) -> Result<GroupReader, BuildError> {
+    GroupReader::open(&made.path, Controllers::from_bits(made.controllers))
+        .map_err(|source| BuildError::Resource { what: "a reader of the cgroup", source })
 }
 
 /// How many pages each fork copies; a warning where it is none.
@@ -256,6 +258,10 @@ impl Drop for Generation {
         drop((self.control.take(), self.warden.take()));
         if let Err(error) = self.process.wait() {
             tracing::warn!(%error, "the warden cannot be waited for");
+        }
+        // Gone already, unless the warden was killed or had no right to.
+        if let Some(Err(error)) = self.group.as_ref().map(GroupReader::remove) {
+            tracing::warn!(%error, "a cgroup is left");
         }
     }
 }

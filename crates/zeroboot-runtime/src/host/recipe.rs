@@ -5,7 +5,6 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use zeroboot_isolation::cgroup::Group;
 use zeroboot_isolation::policy::{Network, Policy};
 use zeroboot_isolation::world::{HOME, IdMap};
 
@@ -48,7 +47,7 @@ impl Recipe {
     pub(super) fn setup(
         &self,
         ids: IdMap,
-        group: Option<&Group>,
+        cgroup: Option<CgroupSetup>,
     ) -> Result<(Vec<u8>, Vec<OwnedFd>), BuildError> {
         let mut binds = self.views.clone();
         let mut environment = vec![
@@ -90,7 +89,7 @@ impl Recipe {
             program,
             arguments,
             environment,
-            cgroup: group.map(|group| CgroupSetup::new(group, &self.policy.limits)),
+            cgroup,
             extras: extras.len(),
             shells: self.shells,
             tmp_bytes: self.policy.limits.tmp.0,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use zeroboot_isolation::cgroup::{Controller, Controllers, Group};
+use zeroboot_isolation::cgroup::{Controller, Controllers};
 use zeroboot_isolation::policy::{Bytes, Cpus, Limits, Network, Policy, Protections};
 use zeroboot_isolation::world::IdMap;
 
@@ -15,9 +15,8 @@ pub const SETUP_LIMIT: usize = 128 * 1024;
 
 /// What the warden is to build: the first packet it gets, as JSON.
 ///
-/// With it come descriptors: with a cgroup, the directory above it and its own. Then those that the template inherits: the
-/// far end of the control socket, the pipe for what its warm-up prints, and `extras`, whose numbers the template finds in
-/// `ZEROBOOT_FDS` after those of control and link.
+/// With it come the descriptors that the template inherits: the far end of the control socket, the pipe for what its
+/// warm-up prints, then `extras`, whose numbers the template finds in `ZEROBOOT_FDS` after those of control and link.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Setup {
     /// Whether the host lends a range of user ids (a root host) or only its own.
@@ -30,7 +29,7 @@ pub struct Setup {
     pub arguments: Vec<String>,
     /// Its whole environment.
     pub environment: Vec<(String, String)>,
-    /// The template's cgroup, if sandboxes get leaves of it.
+    /// What a cgroup is to bound, if anything.
     pub cgroup: Option<CgroupSetup>,
     /// How many descriptors follow those of control and warm-up.
     pub extras: usize,
@@ -47,10 +46,10 @@ pub struct Setup {
 /// What each sandbox's cgroup bounds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CgroupSetup {
-    /// The name of the template's.
-    pub name: String,
-    /// Its controllers, as [`Controllers::to_bits`] has them.
-    pub controllers: u8,
+    /// The controllers that would be used, as [`Controllers::to_bits`] has them.
+    pub wanted: u8,
+    /// Those without which there is to be no template.
+    pub needed: u8,
     /// Memory, in bytes.
     pub memory_bytes: Option<u64>,
     /// Processes and threads.
@@ -60,16 +59,22 @@ pub struct CgroupSetup {
 }
 
 impl CgroupSetup {
-    /// That of this group, with the limits of a policy.
+    /// These controllers, for the limits of a policy.
     #[must_use]
-    pub fn new(group: &Group, limits: &Limits) -> Self {
+    pub fn new(wanted: Controllers, needed: Controllers, limits: &Limits) -> Self {
         Self {
-            name: group.entry().1.to_owned(),
-            controllers: group.controllers().to_bits(),
+            wanted: wanted.to_bits(),
+            needed: needed.to_bits(),
             memory_bytes: limits.memory.map(|size| size.0),
             processes: limits.processes,
             cpus_milli: limits.cpus.map(Cpus::to_milli),
         }
+    }
+
+    /// The controllers that would be used.
+    #[must_use]
+    pub fn wanted(&self) -> Controllers {
+        Controllers::from_bits(self.wanted)
     }
 
     /// The limits that are bounded.
@@ -79,12 +84,6 @@ impl CgroupSetup {
         policy.limits.memory = self.memory_bytes.map(Bytes);
         policy.limits.cpus = self.cpus_milli.map(Cpus::milli);
         policy.limits
-    }
-
-    /// What they are bounded by.
-    #[must_use]
-    pub fn controllers(&self) -> Controllers {
-        Controllers::from_bits(self.controllers)
     }
 }
 
@@ -123,9 +122,9 @@ pub struct TemplateSetup {
 impl TemplateSetup {
     /// The limits of a policy, and the length of a rehearsal in packets.
     #[must_use]
-    pub fn new(policy: &Policy, ids: IdMap, group: Option<&Group>, rehearsal: usize) -> Self {
+    pub fn new(policy: &Policy, ids: IdMap, group: Option<Controllers>, rehearsal: usize) -> Self {
         let limits = &policy.limits;
-        let bounded = group.is_some_and(|group| group.controllers().has(Controller::Memory));
+        let bounded = group.is_some_and(|group| group.has(Controller::Memory));
         Self {
             own_user: ids == IdMap::Range,
             open_files: limits.open_files,
@@ -183,11 +182,31 @@ impl ToWarden {
     }
 }
 
+/// A cgroup that the warden has made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeGroup {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its controllers, as [`Controllers::to_bits`] has them.
+    pub controllers: u8,
+}
+
+/// Why there is no cgroup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoGroup {
+    /// What went wrong.
+    pub cause: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
 /// What the warden tells the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromWarden {
-    /// The namespaces exist; their ids want mapping.
-    Unshared,
+    /// The namespaces exist; their ids want mapping. With it, the cgroup that was asked for, or why there is none.
+    Unshared(Result<Option<MadeGroup>, String>),
+    /// A cgroup is needed, and cannot be had.
+    NoGroup(NoGroup),
     /// It could not do it: cause and, where there is one, remedy.
     Failed(String),
     /// The template has ended: with which status, or by which signal.
@@ -199,7 +218,9 @@ impl FromWarden {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Unshared => vec![b'u'],
+            // Texts and numbers: there is nothing in them that JSON cannot hold.
+            Self::Unshared(group) => tagged(b'u', &serde_json::to_string(group).unwrap_or_default()),
+            Self::NoGroup(why) => tagged(b'g', &serde_json::to_string(why).unwrap_or_default()),
             Self::Failed(text) => tagged(b'f', text),
             Self::TemplateEnded(how) => tagged(b'e', how),
         }
@@ -209,7 +230,8 @@ impl FromWarden {
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         match bytes.split_first()? {
-            (b'u', []) => Some(Self::Unshared),
+            (b'u', group) => serde_json::from_slice(group).ok().map(Self::Unshared),
+            (b'g', why) => serde_json::from_slice(why).ok().map(Self::NoGroup),
             (b'f', text) => Some(Self::Failed(String::from_utf8_lossy(text).into_owned())),
             (b'e', how) => Some(Self::TemplateEnded(String::from_utf8_lossy(how).into_owned())),
             _ => None,

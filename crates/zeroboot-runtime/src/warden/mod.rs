@@ -24,12 +24,12 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{ForkError, ForkOptions, ForkPlan, Forked, PrepareError, StepFailure};
-use zeroboot_isolation::cgroup::{self, LeafError, Leaves, LeavesError};
+use zeroboot_isolation::cgroup::{self, Controllers, Group, GroupError, LeafError, Leaves, LeavesError};
 use zeroboot_isolation::policy::{Protection, Protections};
 use zeroboot_isolation::shell::ShellPlanError;
-use zeroboot_isolation::world::{LendError, TreeError, UnshareError};
+use zeroboot_isolation::world::{IdMap, LendError, TreeError, UnshareError};
 
-use crate::protocol::{CgroupSetup, FromWarden, SETUP_LIMIT, Setup, ToWarden};
+use crate::protocol::{FromWarden, MadeGroup, NoGroup, SETUP_LIMIT, Setup, ToWarden};
 use crate::words;
 
 /// Why there is no template: told to the host in words.
@@ -66,6 +66,8 @@ enum WardenError {
     #[error(transparent)]
     ShellPlan(#[from] ShellPlanError),
     #[error(transparent)]
+    Group(#[from] GroupError),
+    #[error(transparent)]
     Leaves(#[from] LeavesError),
     #[error(transparent)]
     Leaf(#[from] LeafError),
@@ -90,6 +92,10 @@ pub fn run() -> ExitCode {
         Err(error) => {
             let word = match error {
                 WardenError::TemplateEnded(how) => FromWarden::TemplateEnded(how),
+                WardenError::Group(error) => FromWarden::NoGroup(NoGroup {
+                    cause: words::of(&error),
+                    remedy: error.remedy().to_owned(),
+                }),
                 other => FromWarden::Failed(words::of(&other)),
             };
             // When the host is gone nobody wants to know.
@@ -105,10 +111,19 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
     fd::pass_none_on().map_err(failed("keeping the host's descriptors from the template"))?;
     let host_process = nix::unistd::getppid().as_raw().unsigned_abs();
     let host_process = zeroboot_fork::pidfd_open(host_process).map_err(failed("opening the host's pidfd"))?;
-    let (setup, group, fds) = receive_setup(host)?;
+    let (setup, fds) = receive_setup(host)?;
     let mut plan = ForkPlan::prepare(ForkOptions::default())?;
+    // Before the namespaces: it is made with the host's own rights.
+    let group = make_group(&setup)?;
     zeroboot_isolation::world::unshare(Protections::from_bits(setup.protections))?;
-    fd::send(host, &FromWarden::Unshared.encode(), &[]).map_err(WardenError::Tell)?;
+    let made = group.as_ref().map(|group| {
+        group.as_ref().map(|group| MadeGroup {
+            path: group.path().to_owned(),
+            controllers: group.controllers().to_bits(),
+        })
+    });
+    let made = FromWarden::Unshared(made.map_err(|cause| words::of(cause)));
+    fd::send(host, &made.encode(), &[]).map_err(WardenError::Tell)?;
     let mut word = [0; 8];
     let length = fd::receive_bytes(host, &mut word, Waiting::Block).map_err(WardenError::Receive)?;
     if ToWarden::decode(&word[..length]) != Some(ToWarden::Mapped) {
@@ -117,56 +132,47 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
 
     // Stage 1 alone holds the writing end: stage 2 sees by it whether stage 1 is still there.
     let (alive, life) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(failed("making a pipe"))?;
+    let group = group.ok().flatten();
     if let Some(group) = &group {
-        let directory = group.directory.try_clone();
+        let directory = group.directory().try_clone_to_owned();
         plan.set_cgroup(Some(directory.map_err(WardenError::Copy)?))?;
     }
     match plan.fork()? {
         Forked::Parent(mut second) => {
             drop((fds, host_process, alive));
             second.wait().map_err(failed("waiting for the second stage"))?;
-            drop(life);
-            if let Some(Group { above, name, .. }) = &group {
-                // The host tries as well, if it lives.
-                let _ = cgroup::remove(above.as_fd(), name);
-            }
+            drop((life, group));
             Ok(ExitCode::SUCCESS)
         }
         Forked::Child(fresh) => {
             drop(life);
+            let group = group.map(Group::into_directory).transpose().map_err(WardenError::Copy)?;
             fresh.repair()?;
             fresh.restore_signals()?;
-            let group = group.map(|group| group.directory);
             second_stage(host, &host_process, &alive, &setup, group, fds).map(|()| ExitCode::SUCCESS)
         }
     }
 }
 
-/// The template's cgroup, as the host has made it.
-struct Group {
-    above: OwnedFd,
-    directory: OwnedFd,
-    name: String,
+/// The template's cgroup, if one is asked for; the inner error is one that the policy can live with.
+fn make_group(setup: &Setup) -> Result<Result<Option<Group>, GroupError>, WardenError> {
+    let Some(asked) = &setup.cgroup else { return Ok(Ok(None)) };
+    let needed = Controllers::from_bits(asked.needed);
+    let ids = if setup.range { IdMap::Range } else { IdMap::Single };
+    match Group::make(asked.wanted(), needed, ids) {
+        Err(error) if needed != Controllers::NONE => Err(error.into()),
+        made => Ok(made.map(Some)),
+    }
 }
 
-fn receive_setup(host: BorrowedFd<'_>) -> Result<(Setup, Option<Group>, Vec<OwnedFd>), WardenError> {
+fn receive_setup(host: BorrowedFd<'_>) -> Result<(Setup, Vec<OwnedFd>), WardenError> {
     let mut packet = vec![0; SETUP_LIMIT];
     let received = fd::receive(host, &mut packet, Waiting::Block).map_err(WardenError::Receive)?;
     if received.length == 0 {
         return Err(WardenError::HostGone);
     }
-    let setup: Setup = serde_json::from_slice(&packet[..received.length])?;
-    let mut fds = received.fds.into_iter();
-    let group = match &setup.cgroup {
-        Some(CgroupSetup { name, .. }) => {
-            let (Some(above), Some(directory)) = (fds.next(), fds.next()) else {
-                return Err(WardenError::Descriptors);
-            };
-            Some(Group { above, directory, name: name.clone() })
-        }
-        None => None,
-    };
-    Ok((setup, group, fds.collect()))
+    let setup = serde_json::from_slice(&packet[..received.length])?;
+    Ok((setup, received.fds.into_iter().collect()))
 }
 
 fn second_stage(
@@ -183,7 +189,7 @@ fn second_stage(
     world::build(setup)?;
     die_with(first_stage)?;
     let leaves = match (group, &setup.cgroup) {
-        (Some(group), Some(bounds)) => Some(Leaves::prepare(group, bounds.controllers(), &bounds.limits())?),
+        (Some(group), Some(asked)) => Some(Leaves::prepare(group, asked.wanted(), &asked.limits())?),
         _ => None,
     };
     let signals = serve::block_signals()?;
