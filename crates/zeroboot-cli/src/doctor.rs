@@ -100,13 +100,12 @@ fn of_a_sandbox(template: &Template, outcome: &Outcome) -> Vec<Finding> {
     let spawn = outcome.account.times.spawn.as_micros();
     let mut findings = vec![holds("sandbox", format!("made and measured; the spawn took {spawn} us"))];
     let Some(seal) = &outcome.seal else { return findings };
-    for protection in Protection::ALL {
+    for protection in Protection::ALL.into_iter().filter(|one| *one != Protection::Cgroup) {
         let what = protection.name();
         findings.push(match (seal.missing.contains(&Missing::Protection(protection)), protection) {
             (true, Protection::ProcessLimit) => {
                 missing(what, "there is no cgroup, and an ordinary user lends its own id only", None)
             }
-            (_, Protection::Cgroup) => cgroup(),
             (true, _) => missing(what, "the kernel refuses it", remedy_for(protection)),
             (false, Protection::Landlock) => {
                 holds(what, format!("version {}", seal.landlock.unwrap_or_default()))
@@ -114,6 +113,7 @@ fn of_a_sandbox(template: &Template, outcome: &Outcome) -> Vec<Finding> {
             (false, _) => holds(what, String::new()),
         });
     }
+    findings.extend(cgroup());
     if seal.missing.contains(&Missing::OwnUser) {
         findings.push(missing(
             Missing::OwnUser.name(),
@@ -143,12 +143,18 @@ fn remedy_for(protection: Protection) -> Option<&'static str> {
 }
 
 /// Every limit that a cgroup can give, required: so it says which cannot be had, and why.
-fn cgroup() -> Finding {
-    let what = Protection::Cgroup.name();
+fn cgroup() -> [Finding; 3] {
+    let [cgroup, memory, cpu] =
+        [Protection::Cgroup.name(), Missing::MemoryLimit.name(), Missing::CpuLimit.name()];
     let all = Policy::strict().memory(Bytes::mebi(64)).cpus(Cpus::milli(1000));
     match probe(all.protection(Protection::Cgroup, Rule::Require)) {
-        Ok(_) => holds(what, "memory, processes and CPU time of a whole sandbox".to_owned()),
-        Err(error) => broken(what, &error),
+        Ok(_) => [cgroup, memory, cpu]
+            .map(|what| holds(what, "of a whole sandbox, where it is asked for".to_owned())),
+        Err(error) => [
+            broken(cgroup, &error),
+            missing(memory, "of each process only, where it is asked for", None),
+            missing(cpu, "not without a cgroup", None),
+        ],
     }
 }
 
