@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Trial::test("the_doctor_tells_what_can_be_had", doctor),
         Trial::test("a_file_of_the_host_can_be_shown", view),
         Trial::test("a_shim_is_seen_through", shim),
+        Trial::test("what_the_caller_ignores_is_not_ignored_inside", ignored_signals),
         Trial::test("a_closed_or_impatient_reader_does_no_harm", readers),
         Trial::test("200_mb_of_output_in_flat_memory", flat_memory),
         Trial::test("the_death_of_the_host_leaves_nothing", death_of_the_host),
@@ -209,6 +210,27 @@ fn shim() -> Result<(), Failed> {
     fs::remove_dir_all(&directory)?;
     let output = output?;
     expect(&real, output.stdout == format!("{real}\n").as_bytes(), &output)
+}
+
+fn ignored_signals() -> Result<(), Failed> {
+    let ignoring = |program: &Command| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' INT TERM HUP USR1; exec \"$@\"", "sh"]).stdin(Stdio::null());
+        shell.arg(program.get_program()).args(program.get_args()).output()
+    };
+    let mut control = Command::new("sh");
+    control.args(["-c", "kill -INT $$"]);
+    let output = ignoring(&control)?;
+    expect("a program that is started so ignores the signal", output.status.success(), &output)?;
+
+    let code = "
+import os, signal
+print([signal.getsignal(number).name for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)])
+os.kill(os.getpid(), signal.SIGINT)
+";
+    let output = ignoring(&zeroboot(&["-q", "-c", code]))?;
+    let fine = output.status.code() == Some(130) && output.stdout == b"['SIG_DFL', 'SIG_DFL', 'SIG_DFL']\n";
+    expect("a script does not", fine, &output)
 }
 
 fn readers() -> Result<(), Failed> {

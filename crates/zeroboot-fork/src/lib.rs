@@ -38,6 +38,7 @@ pub mod fd;
 mod handle;
 mod maps;
 mod plan;
+mod signals;
 mod step;
 mod threads;
 pub mod working_set;
@@ -50,5 +51,6 @@ pub use plan::{
     ForkError, ForkOptions, ForkPlan, Forked, Namespaces, Parent, PrepareError, SignalHandlers, SpawnError,
     Way,
 };
+pub use signals::ignore_none;
 pub use step::{Hook, StepFailure, StepId};
 pub use threads::Thread;

@@ -109,6 +109,7 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
     // The kernel has named it after the number of the memory file.
     nix::sys::prctl::set_name(c"zeroboot-warden").map_err(failed("taking a name"))?;
     fd::pass_none_on().map_err(failed("keeping the host's descriptors from the template"))?;
+    zeroboot_fork::ignore_none().map_err(failed("setting ignored signals to their defaults"))?;
     let host_process = nix::unistd::getppid().as_raw().unsigned_abs();
     let host_process = zeroboot_fork::pidfd_open(host_process).map_err(failed("opening the host's pidfd"))?;
     let (setup, fds) = receive_setup(host)?;
