@@ -24,9 +24,19 @@ pub const HOME: &str = "/home/sandbox";
 const STAGING: &str = "/tmp";
 
 /// What of the host's `/etc` every sandbox sees, where it exists: the dynamic linker's cache, names of time zones,
-/// certificates, and what the system's own programs look up to find one another.
-const ETC: [&str; 7] =
-    ["ld.so.cache", "localtime", "timezone", "ssl", "ca-certificates", "alternatives", "mime.types"];
+/// certificates, what the system's own programs look up to find one another, and the well-known names of ports and
+/// protocols.
+const ETC: [&str; 9] = [
+    "ld.so.cache",
+    "localtime",
+    "timezone",
+    "ssl",
+    "ca-certificates",
+    "alternatives",
+    "mime.types",
+    "services",
+    "protocols",
+];
 
 /// Device nodes, all harmless: each is a bind of the host's own.
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
@@ -219,7 +229,12 @@ fn fill_root(root: &Path) -> Result<(), TreeError> {
         ),
         ("etc/group", format!("sandbox:x:{id}:\nnogroup:x:65534:\n")),
         ("etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n".to_owned()),
-        ("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n".to_owned()),
+        (
+            "etc/nsswitch.conf",
+            ["passwd", "group", "hosts", "services", "protocols"]
+                .map(|name| format!("{name}: files\n"))
+                .concat(),
+        ),
     ] {
         let path = root.join(file);
         fs::write(&path, text).map_err(|source| TreeError::Make { path, source })?;

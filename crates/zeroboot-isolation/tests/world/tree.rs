@@ -20,8 +20,17 @@ use super::{before_the_tree, in_world};
 const PRIVATE: [&str; 3] = ["/tmp", "/dev/shm", HOME];
 const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
-const ETC: [&str; 7] =
-    ["ld.so.cache", "localtime", "timezone", "ssl", "ca-certificates", "alternatives", "mime.types"];
+const ETC: [&str; 9] = [
+    "ld.so.cache",
+    "localtime",
+    "timezone",
+    "ssl",
+    "ca-certificates",
+    "alternatives",
+    "mime.types",
+    "services",
+    "protocols",
+];
 
 fn errno<T>(result: io::Result<T>) -> Result<(), Errno> {
     result.map(drop).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
