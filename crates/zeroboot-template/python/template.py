@@ -138,7 +138,9 @@ def report(error):
 
 def run(main, body, name):
     """Runs the script as `__main__` and gives its exit status."""
-    main.__file__ = name
+    # As the interpreter: code of a command line has no file, which multiprocessing would run again in what it spawns.
+    if sys.argv[0] != "-c":
+        main.__file__ = name
     linecache.cache[name] = (lambda: body.decode("utf-8", "replace"),)
     try:
         exec(compile(body, name, "exec", dont_inherit=True), main.__dict__)

@@ -212,10 +212,11 @@ async def main():
     return text, await asyncio.gather(asyncio.sleep(0, 'a'), asyncio.sleep(0, 'b'))
 
 print(asyncio.run(main()))
-with multiprocessing.get_context('fork').Pool(2) as pool:
-    print(pool.map(abs, [-1, -2, -3]))
+for start in ('fork', 'spawn'):
+    with multiprocessing.get_context(start).Pool(2) as pool:
+        print(pool.map(abs, [-1, -2, -3]))
 ";
-    let wanted = "[0, 1, 4, 9]\n42\n(42,)\n(b'hi\\n', ['a', 'b'])\n[1, 2, 3]\n";
+    let wanted = "[0, 1, 4, 9]\n42\n(42,)\n(b'hi\\n', ['a', 'b'])\n[1, 2, 3]\n[1, 2, 3]\n";
     expect(&template.run(code)?, Status::Exited(0), wanted)
 }
 
@@ -343,7 +344,8 @@ fn arguments(template: &Template) -> Result<(), Failed> {
     let request =
         Request::script("<stdin>", "import sys; print(sys.argv, __file__)").argv0("-").argument("a");
     expect(&template.execute(request)?, Status::Exited(0), "['-', 'a'] <stdin>\n")?;
-    expect(&template.run("import sys; print(sys.argv)")?, Status::Exited(0), "['-c']\n")
+    let code = "import sys; print(sys.argv, '__file__' in globals())";
+    expect(&template.run(code)?, Status::Exited(0), "['-c'] False\n")
 }
 
 fn big_script(template: &Template) -> Result<(), Failed> {
