@@ -1,0 +1,64 @@
+//! The list: which test cases of the standard library may fail in a sandbox, and why.
+//!
+//! Every reason is a decision of the policy. What fails without a sandbox too is not listed: that is the machine's or the
+//! interpreter's.
+
+/// When the cases of an entry fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Always: one that passes makes the list stale.
+    Always,
+    /// With some versions of Python, in which the case is written in another way.
+    SomeVersions,
+    /// Where an ordinary user runs the sandboxes; as root they pass.
+    OrdinaryUser,
+}
+
+/// Cases that fail for one reason.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) why: &'static str,
+    pub(crate) when: When,
+    pub(crate) cases: &'static [&'static str],
+}
+
+/// The whole list.
+pub(crate) const ALLOWED: &[Entry] = &[
+    Entry {
+        why: "no terminal is reached: there is no /dev/ptmx, since terminals are a large and often broken part of the kernel",
+        when: When::Always,
+        cases: &[
+            "test.test_asyncio.test_events.EPollEventLoopTests.test_bidirectional_pty",
+            "test.test_asyncio.test_events.EPollEventLoopTests.test_read_pty_output",
+            "test.test_asyncio.test_events.EPollEventLoopTests.test_write_pty",
+            "test.test_asyncio.test_events.PollEventLoopTests.test_bidirectional_pty",
+            "test.test_asyncio.test_events.PollEventLoopTests.test_read_pty_output",
+            "test.test_asyncio.test_events.PollEventLoopTests.test_write_pty",
+            "test.test_asyncio.test_events.SelectEventLoopTests.test_bidirectional_pty",
+            "test.test_asyncio.test_events.SelectEventLoopTests.test_read_pty_output",
+            "test.test_asyncio.test_events.SelectEventLoopTests.test_write_pty",
+        ],
+    },
+    Entry {
+        why: "socket.if_nameindex() asks the kernel over netlink: families beyond unix and the internet's are refused",
+        when: When::Always,
+        cases: &[
+            "test.test_socket.GeneralModuleTests.testInterfaceNameIndex",
+            "test.test_socket.GeneralModuleTests.test_getaddrinfo_ipv6_scopeid_symbolic",
+            "test.test_socket.GeneralModuleTests.test_getnameinfo_ipv6_scopeid_symbolic",
+        ],
+    },
+    Entry {
+        why: "the same, for a case that calls socket.if_nameindex() in newer versions only",
+        when: When::SomeVersions,
+        cases: &["test.test_socket.GeneralModuleTests.testInvalidInterfaceIndexToName"],
+    },
+    Entry {
+        why: "an ordinary user lends its sandboxes no id but its own: for another the kernel answers EINVAL, the case wants EPERM",
+        when: When::OrdinaryUser,
+        cases: &[
+            "test.test_subprocess.POSIXProcessTestCase.test_group",
+            "test.test_subprocess.POSIXProcessTestCase.test_user",
+        ],
+    },
+];
