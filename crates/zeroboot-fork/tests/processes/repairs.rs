@@ -8,7 +8,8 @@ use libtest_mimic::Trial;
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use zeroboot_fork::{
-    ExitStatus, ForkOptions, ForkPlan, Forked, SignalHandlers, StepFailure, StepId, Way, leave, monotonic_ns,
+    ExitStatus, ForkOptions, ForkPlan, Forked, SignalHandlers, StepFailure, StepId, Way, ignore_none, leave,
+    monotonic_ns,
 };
 
 use crate::common::{Verdict, both_ways, code_of, plan, trial};
@@ -24,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     .into_iter()
     .flatten()
     .collect();
+    trials.push(trial("what was ignored at the start is so no longer", ignored));
     trials.push(trial("control: a raw clone leaves the thread's id stale", raw_clone));
     trials
 }
@@ -189,6 +191,17 @@ fn handlers(way: Way) -> Verdict {
     let cleared = if way == Way::Clone3 { 10 } else { 11 };
     assert_eq!(dispositions(SignalHandlers::Clear), cleared);
     assert_ne!(disposition(Signal::SIGUSR1), libc::SIG_DFL, "the parent keeps its own");
+    Ok(())
+}
+
+fn ignored() -> Verdict {
+    handle(Signal::SIGUSR1, SigHandler::Handler(ignore));
+    handle(Signal::SIGUSR2, SigHandler::SigIgn);
+    handle(Signal::SIGPIPE, SigHandler::SigIgn);
+    ignore_none().expect("dispositions can be set");
+    assert_ne!(disposition(Signal::SIGUSR1), libc::SIG_DFL, "a handler stays");
+    assert_eq!(disposition(Signal::SIGUSR2), libc::SIG_DFL);
+    assert_eq!(disposition(Signal::SIGPIPE), libc::SIG_IGN, "Rust's own");
     Ok(())
 }
 
