@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use std::time::Duration;
 use common::{TestFile, expect, run, zeroboot};
 use libtest_mimic::{Failed, Trial};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 fn main() -> ExitCode {
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
         Trial::test("a_file_of_the_host_can_be_shown", view),
         Trial::test("a_shim_is_seen_through", shim),
         Trial::test("what_the_caller_ignores_is_not_ignored_inside", ignored_signals),
+        Trial::test("what_a_terminal_sends_to_a_host_that_ignores_it_ends_nothing", interrupted_group),
         Trial::test("a_closed_or_impatient_reader_does_no_harm", readers),
         Trial::test("200_mb_of_output_in_flat_memory", flat_memory),
         Trial::test("the_death_of_the_host_leaves_nothing", death_of_the_host),
@@ -231,6 +235,24 @@ os.kill(os.getpid(), signal.SIGINT)
     let output = ignoring(&zeroboot(&["-q", "-c", code]))?;
     let fine = output.status.code() == Some(130) && output.stdout == b"['SIG_DFL', 'SIG_DFL', 'SIG_DFL']\n";
     expect("a script does not", fine, &output)
+}
+
+fn interrupted_group() -> Result<(), Failed> {
+    let command =
+        zeroboot(&["-q", "-c", "import sys; print('here', flush=True); sys.stdin.read(); print('done')"]);
+    let mut host = Command::new("sh");
+    host.args(["-c", "trap '' INT HUP; exec \"$@\"", "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
+    let mut host = host.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut word = [0; 5];
+    host.stdout.as_mut().ok_or("no pipe")?.read_exact(&mut word)?;
+    let group = Pid::from_raw(i32::try_from(host.id())?);
+    for signal in [Signal::SIGINT, Signal::SIGHUP] {
+        killpg(group, signal)?;
+    }
+    let output = host.wait_with_output()?;
+    expect("the script goes on", output.status.success() && output.stdout == b"done\n", &output)
 }
 
 fn readers() -> Result<(), Failed> {

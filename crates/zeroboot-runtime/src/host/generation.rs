@@ -271,6 +271,8 @@ fn start_warden(socket: OwnedFd) -> Result<Child, BuildError> {
     Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
         .arg0("zeroboot-warden")
         .env_clear()
+        // What a terminal sends to the host's group is the host's to handle or to ignore; below it everything follows.
+        .process_group(0)
         .stdin(Stdio::from(socket))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
