@@ -17,6 +17,7 @@
 //! | [`Child`], [`Exit`] | the parent's hold on a child, and how it ended |
 //! | [`audit`](mod@audit) | is this process safe to fork? |
 //! | [`fd`] | passing descriptors over a `SOCK_SEQPACKET` socket |
+//! | [`freeze`](mod@freeze) | memory that a fork neither copies nor visits |
 //! | [`working_set`] | pages that every child writes, copied by the fork itself |
 //! | [`StepFailure`], [`Hook`] | the child rules, as types |
 //!
@@ -35,8 +36,10 @@ mod clock;
 mod clone;
 mod exit;
 pub mod fd;
+pub mod freeze;
 mod handle;
 mod maps;
+mod pagemap;
 mod plan;
 mod signals;
 mod step;
@@ -46,6 +49,7 @@ pub mod working_set;
 pub use child::{InChild, leave};
 pub use clock::monotonic_ns;
 pub use exit::{Exit, ExitStatus, Usage, reap_any};
+pub use freeze::freeze;
 pub use handle::{Child, pidfd_open, pidfd_signal};
 pub use plan::{
     ForkError, ForkOptions, ForkPlan, Forked, Namespaces, Parent, PrepareError, SignalHandlers, SpawnError,

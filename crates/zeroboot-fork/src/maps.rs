@@ -2,6 +2,51 @@
 
 use std::ops::Range;
 
+/// The head of one mapping, as it stands in the text. Parsing it allocates nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head<'a> {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    permissions: &'a [u8],
+    pub(crate) inode: &'a [u8],
+    pub(crate) name: &'a [u8],
+}
+
+impl<'a> Head<'a> {
+    /// `start-end perms offset device inode name`; other lines of `smaps` do not begin with two numbers.
+    pub(crate) fn parse(line: &'a [u8]) -> Option<Self> {
+        let mut fields = line.splitn(6, |byte| *byte == b' ');
+        let range = fields.next()?;
+        let dash = range.iter().position(|byte| *byte == b'-')?;
+        let (start, end) = (number(&range[..dash], 16)?, number(&range[dash + 1..], 16)?);
+        let permissions = fields.next()?;
+        let inode = fields.nth(2).unwrap_or_default();
+        let name = fields.next().unwrap_or_default().trim_ascii_start();
+        Some(Self { start, end, permissions, inode, name })
+    }
+
+    pub(crate) fn is_readable(&self) -> bool {
+        self.permissions.first() == Some(&b'r')
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.permissions.get(1) == Some(&b'w')
+    }
+
+    pub(crate) fn is_executable(&self) -> bool {
+        self.permissions.get(2) == Some(&b'x')
+    }
+
+    pub(crate) fn is_shared(&self) -> bool {
+        self.permissions.get(3) == Some(&b's')
+    }
+}
+
+/// A number in digits of this base, without a sign.
+pub(crate) fn number(digits: &[u8], base: u32) -> Option<u64> {
+    u64::from_str_radix(str::from_utf8(digits).ok()?, base).ok()
+}
+
 /// One mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mapping {
@@ -12,16 +57,15 @@ pub(crate) struct Mapping {
 }
 
 impl Mapping {
-    /// `start-end perms offset device inode name`; other lines of `smaps` do not begin with two numbers.
+    /// See [`Head::parse`].
     pub(crate) fn parse(line: &str) -> Option<Self> {
-        let mut fields = line.splitn(6, ' ');
-        let (start, end) = fields.next()?.split_once('-')?;
-        let address = |digits| u64::from_str_radix(digits, 16).ok();
-        let addresses = address(start)?..address(end)?;
-        let permissions = fields.next()?.as_bytes();
-        let has = |index: usize, letter| permissions.get(index) == Some(&letter);
-        let name = fields.nth(3).unwrap_or_default().trim_start().to_owned();
-        Some(Self { addresses, is_writable: has(1, b'w'), is_shared: has(3, b's'), name })
+        let head = Head::parse(line.as_bytes())?;
+        Some(Self {
+            addresses: head.start..head.end,
+            is_writable: head.is_writable(),
+            is_shared: head.is_shared(),
+            name: String::from_utf8_lossy(head.name).into_owned(),
+        })
     }
 
     /// Whether a file is behind it: one that was deleted and one without a place in the tree as well.

@@ -12,7 +12,7 @@ use crate::clone::{Cloned, LibcState, Request, clone3};
 use crate::exit::Exit;
 use crate::handle::{Child, pidfd_open};
 use crate::step::{Hook, StepFailure};
-use crate::threads::{self, Thread, ThreadCount};
+use crate::threads::{self, NotAlone, Thread, ThreadCount, names};
 
 /// How the child is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -126,12 +126,13 @@ pub enum ForkError {
     },
 }
 
-fn count_error(error: std::io::Error) -> ForkError {
-    ForkError::Count(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
-}
-
-fn names(threads: &[Thread]) -> String {
-    threads.iter().map(Thread::to_string).collect::<Vec<_>>().join(", ")
+impl From<NotAlone> for ForkError {
+    fn from(reason: NotAlone) -> Self {
+        match reason {
+            NotAlone::Threads(threads) => Self::Threads(threads),
+            NotAlone::Count(errno) => Self::Count(errno),
+        }
+    }
 }
 
 fn remedy(errno: Errno) -> &'static str {
@@ -231,26 +232,9 @@ impl ForkPlan {
     /// The child has all memory and all descriptors of the parent, and every signal blocked; see [`InChild`]. Unflushed
     /// text in buffers exists twice: flush before, or leave the child by `_exit`.
     pub fn fork(&self) -> Result<Forked, ForkError> {
-        self.await_one_thread()?;
+        threads::await_one(&self.count)?;
         // SAFETY: one thread, as was just counted; none can start meanwhile, since this one would have to start it.
         unsafe { self.fork_unchecked() }
-    }
-
-    /// The kernel still counts a thread for some microseconds after it was joined.
-    fn await_one_thread(&self) -> Result<(), ForkError> {
-        /// Far more than a thread on its way out needs; only a main thread that left before the others stays for good.
-        const YIELDS: usize = 1000;
-        for _ in 0..YIELDS {
-            if self.count.now().map_err(ForkError::Count)? == 1 {
-                return Ok(());
-            }
-            let running = threads::running().map_err(count_error)?;
-            if running.len() > 1 {
-                return Err(ForkError::Threads(running));
-            }
-            std::thread::yield_now();
-        }
-        Err(ForkError::Threads(threads::all().map_err(count_error)?))
     }
 
     /// Forks, however many threads there are.
@@ -338,7 +322,7 @@ impl ForkPlan {
     }
 }
 
-fn block_signals() -> Result<libc::sigset_t, Errno> {
+pub(crate) fn block_signals() -> Result<libc::sigset_t, Errno> {
     // SAFETY: all-zero sets are valid values; `sigfillset` then fills one.
     let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { std::mem::zeroed() };
     // SAFETY: both are valid for reading and writing.

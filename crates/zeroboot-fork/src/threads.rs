@@ -55,19 +55,54 @@ impl ThreadCount {
     }
 }
 
+/// Why this thread is not the only one.
+#[derive(Debug)]
+pub(crate) enum NotAlone {
+    Threads(Vec<Thread>),
+    Count(Errno),
+}
+
+impl From<io::Error> for NotAlone {
+    fn from(error: io::Error) -> Self {
+        Self::Count(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+    }
+}
+
+/// The kernel still counts a thread for some microseconds after it was joined.
+pub(crate) fn await_one(count: &ThreadCount) -> Result<(), NotAlone> {
+    /// Far more than a thread on its way out needs; only a main thread that left before the others stays for good.
+    const YIELDS: usize = 1000;
+    for _ in 0..YIELDS {
+        if count.now().map_err(NotAlone::Count)? == 1 {
+            return Ok(());
+        }
+        let running = running()?;
+        if running.len() > 1 {
+            return Err(NotAlone::Threads(running));
+        }
+        std::thread::yield_now();
+    }
+    Err(NotAlone::Threads(all()?))
+}
+
+/// Their names, in one line.
+pub(crate) fn names(threads: &[Thread]) -> String {
+    threads.iter().map(Thread::to_string).collect::<Vec<_>>().join(", ")
+}
+
 fn open_tasks() -> Result<OwnedFd, Errno> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     open("/proc/self/task", flags, Mode::empty())
 }
 
 /// All threads, this one first.
-pub(crate) fn all() -> io::Result<Vec<Thread>> {
+fn all() -> io::Result<Vec<Thread>> {
     Ok(read()?.into_iter().map(|(thread, _)| thread).collect())
 }
 
 /// All threads that run or may run again, this one first. One that was just joined is on its way out for some
 /// microseconds more: no lock is its any longer.
-pub(crate) fn running() -> io::Result<Vec<Thread>> {
+fn running() -> io::Result<Vec<Thread>> {
     let threads = read()?.into_iter().filter(|(_, life)| *life == Life::Running);
     Ok(threads.map(|(thread, _)| thread).collect())
 }

@@ -122,7 +122,7 @@ impl fmt::Display for DescriptorKind {
 }
 
 /// How the kernel names an `io_uring`, descriptor and mappings alike.
-pub(super) const IO_URING: &str = "anon_inode:[io_uring]";
+pub(crate) const IO_URING: &str = "anon_inode:[io_uring]";
 
 /// A descriptor that no child may inherit unasked.
 pub(super) struct Found {
@@ -149,6 +149,11 @@ pub(super) fn read(expected: &[BorrowedFd<'_>]) -> io::Result<Vec<Found>> {
         }
     }
     Ok(found)
+}
+
+/// Whether a descriptor of an `io_uring(7)` is open.
+pub(crate) fn has_rings() -> io::Result<bool> {
+    Ok(read(&[])?.iter().any(|found| found.kind == DescriptorKind::IoUring))
 }
 
 /// `None` for one that does no harm.

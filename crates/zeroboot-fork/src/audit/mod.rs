@@ -18,6 +18,8 @@ pub use descriptors::DescriptorKind;
 pub use report::{Finding, Report};
 pub use timers::TimerKind;
 
+pub(crate) use descriptors::{IO_URING, has_rings};
+
 use crate::threads;
 
 /// Why a process could not be audited.
@@ -69,7 +71,7 @@ pub fn audit(expected: &[BorrowedFd<'_>]) -> Result<Report, AuditError> {
     let (rings, descriptors): (Vec<_>, Vec<_>) =
         descriptors.into_iter().partition(|found| found.kind == DescriptorKind::IoUring);
     let (ring_mappings, shared): (Vec<_>, Vec<_>) =
-        mappings.shared().partition(|mapping| mapping.name == descriptors::IO_URING);
+        mappings.shared().partition(|mapping| mapping.name == IO_URING);
     if !rings.is_empty() || !ring_mappings.is_empty() {
         findings.push(Finding::IoUring {
             fds: rings.into_iter().map(|ring| ring.fd).collect(),

@@ -8,13 +8,9 @@ use nix::unistd::{SysconfVar, sysconf};
 
 use super::{WorkingSet, extend};
 use crate::maps::Mapping;
+use crate::pagemap::Page;
 
-/// Bits of an entry in `/proc/<pid>/pagemap`; see the kernel's `admin-guide/mm/pagemap.rst`.
-const PRESENT: u64 = 1 << 63;
-const OF_FILE: u64 = 1 << 61;
-const MAPPED_ONCE: u64 = 1 << 56;
-
-const ENTRY: usize = size_of::<u64>();
+const ENTRY: usize = size_of::<Page>();
 
 /// How many entries are read at once.
 const ENTRIES: u64 = 8192;
@@ -86,8 +82,8 @@ impl Observer {
             }
             let (entries, _) = bytes[..length].as_chunks::<ENTRY>();
             for entry in entries {
-                let entry = u64::from_ne_bytes(*entry);
-                if entry & (PRESENT | OF_FILE | MAPPED_ONCE) == PRESENT | MAPPED_ONCE {
+                let page = Page(u64::from_ne_bytes(*entry));
+                if page.is_present() && page.is_mapped_once() && !page.is_of_file() {
                     extend(&mut set.written, start, self.page);
                 }
                 start += self.page;

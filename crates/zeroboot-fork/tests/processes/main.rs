@@ -7,6 +7,7 @@ mod common;
 mod descriptors;
 mod family;
 mod fork;
+mod freeze;
 mod passing;
 mod refusals;
 mod repairs;
@@ -23,6 +24,7 @@ fn main() {
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     let trials = [
         fork::trials(),
+        freeze::trials(),
         refusals::trials(),
         repairs::trials(),
         family::trials(),

@@ -1,0 +1,254 @@
+//! What a freeze did, what it left alone, and why it failed.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+
+use nix::errno::Errno;
+
+use crate::threads::{NotAlone, Thread, names};
+
+/// What a freeze has done. All of it is about this one call: an earlier freeze has a report of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Frozen {
+    /// How many mappings the process had.
+    pub mappings_before: usize,
+    /// How many it has.
+    pub mappings_after: usize,
+    /// The length of all memory that is now mapped from the file, in bytes.
+    pub bytes: u64,
+    /// How much of it was written to the file, in bytes: the rest was absent or zero, and takes no memory.
+    pub written: u64,
+    /// Mappings with anonymous pages that were left alone, wholly or in part, by address.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Anonymous memory that was left as it was: forks copy its page tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skipped {
+    /// The first byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+    /// How much anonymous memory is in it, in bytes; at most, where only a part of a mapping was left alone.
+    pub bytes: u64,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+impl Skipped {
+    /// Its addresses.
+    #[must_use]
+    pub fn range(&self) -> Range<u64> {
+        self.start..self.end
+    }
+}
+
+/// Why memory was left as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// A stack: it is in use, or it grows, which only anonymous memory does.
+    Stack,
+    /// The thread's control block, and what lies around it: the kernel itself writes there at any time (`rseq(2)`), and
+    /// libc at each failed call.
+    ThreadControlBlock,
+    /// Its protection forbids reading.
+    NotReadable,
+    /// Its protection allows reading, and reading failed: a guard region, or a file that was cut.
+    ReadFailed,
+    /// `MADV_DONTFORK`: no fork has it.
+    NotInherited,
+    /// `MADV_WIPEONFORK`: each fork finds zeroes, which a file cannot do.
+    WipedOnFork,
+    /// `mlock(2)`: a new mapping would have to be locked anew, and may not.
+    Locked,
+    /// `userfaultfd(2)`: somebody else serves its faults.
+    Userfaultfd,
+    /// `hugetlbfs`: another size of page.
+    HugePages,
+    /// The kernel's or a device's.
+    Device,
+    /// `mseal(2)`: it cannot be replaced.
+    Sealed,
+    /// A protection key that is not the default, see `pkeys(7)`.
+    ProtectionKey,
+    /// Memory tags (arm64), which a file does not keep.
+    Tagged,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stack => "a stack",
+            Self::ThreadControlBlock => "the thread's control block",
+            Self::NotReadable => "it may not be read",
+            Self::ReadFailed => "it could not be read",
+            Self::NotInherited => "MADV_DONTFORK",
+            Self::WipedOnFork => "MADV_WIPEONFORK",
+            Self::Locked => "mlock",
+            Self::Userfaultfd => "userfaultfd",
+            Self::HugePages => "hugetlbfs",
+            Self::Device => "the kernel's, or a device's",
+            Self::Sealed => "mseal",
+            Self::ProtectionKey => "a protection key",
+            Self::Tagged => "memory tags",
+        })
+    }
+}
+
+/// Why a process is not frozen, or not wholly.
+///
+/// The process goes on in any case: memory is moved piece by piece, and each piece has the same content before and after.
+/// Errors that come in the middle tell by `frozen` what was moved.
+#[derive(Debug, thiserror::Error)]
+pub enum FreezeError {
+    /// Other threads: what they write meanwhile would be lost.
+    #[error("the process has {} threads, and what others write during a freeze is lost: {}", .0.len(), names(.0))]
+    Threads(Vec<Thread>),
+    /// Threads could not be counted.
+    #[error("cannot count the threads of this process; mount /proc")]
+    Count(#[source] Errno),
+    /// Descriptors could not be read.
+    #[error("cannot read /proc/self/fd, by which rings are found; mount /proc")]
+    Descriptors(#[source] io::Error),
+    /// A ring of `io_uring(7)` or `io_setup(2)`: the kernel would go on writing to pages that the process no longer has.
+    #[error(
+        "a ring of asynchronous input and output is open, through which the kernel may write to memory at any time; tear \
+         it down, and freeze before pages are kept for copying"
+    )]
+    KernelWrites,
+    /// Signals could not be blocked.
+    #[error("cannot block signals")]
+    Signals(#[source] Errno),
+    /// No memory for what has to be remembered meanwhile.
+    #[error("cannot map memory for the freeze itself")]
+    Memory(#[source] Errno),
+    /// Mappings could not be read.
+    #[error("cannot read /proc/self/smaps and /proc/self/pagemap{}", why_unreadable(.0))]
+    Mappings(#[source] Errno),
+    /// No file.
+    #[error("cannot make a file in memory{}", why_no_file(.0))]
+    File(#[source] Errno),
+    /// The page table could not be read in the middle.
+    #[error("cannot read /proc/self/pagemap")]
+    PageTable {
+        /// What the kernel answered.
+        #[source]
+        errno: Errno,
+        /// What was moved before.
+        frozen: Box<Frozen>,
+    },
+    /// The file could not grow.
+    #[error("cannot enlarge the file in memory{}", why_no_room(*.errno))]
+    Grow {
+        /// What the kernel answered.
+        #[source]
+        errno: Errno,
+        /// What was moved before.
+        frozen: Box<Frozen>,
+    },
+    /// Memory could not be written to the file.
+    #[error("cannot copy memory to the file{}", why_no_room(*.errno))]
+    Copy {
+        /// What the kernel answered.
+        #[source]
+        errno: Errno,
+        /// What was moved before.
+        frozen: Box<Frozen>,
+    },
+    /// The file could not be mapped over the memory.
+    #[error("cannot map the file over the memory{}", why_not_mapped(*.errno))]
+    Swap {
+        /// What the kernel answered.
+        #[source]
+        errno: Errno,
+        /// What was moved before.
+        frozen: Box<Frozen>,
+    },
+    /// What the kernel was told about a mapping could not be told again. That mapping is moved.
+    #[error("cannot repeat what the kernel was told about a mapping by madvise")]
+    Advise {
+        /// What the kernel answered.
+        #[source]
+        errno: Errno,
+        /// What was moved.
+        frozen: Box<Frozen>,
+    },
+    /// The file could not be sealed. All is moved.
+    #[error("cannot seal the file in memory")]
+    Seal {
+        /// What the kernel answered.
+        #[source]
+        errno: Errno,
+        /// What was moved.
+        frozen: Box<Frozen>,
+    },
+}
+
+impl From<NotAlone> for FreezeError {
+    fn from(reason: NotAlone) -> Self {
+        match reason {
+            NotAlone::Threads(threads) => Self::Threads(threads),
+            NotAlone::Count(errno) => Self::Count(errno),
+        }
+    }
+}
+
+/// A step in the middle that failed: what can be said without an allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Halt {
+    PageTable(Errno),
+    Grow(Errno),
+    Copy(Errno),
+    Swap(Errno),
+    Advise(Errno),
+    Seal(Errno),
+}
+
+impl Halt {
+    pub(super) fn after(self, frozen: Frozen) -> FreezeError {
+        let frozen = Box::new(frozen);
+        match self {
+            Self::PageTable(errno) => FreezeError::PageTable { errno, frozen },
+            Self::Grow(errno) => FreezeError::Grow { errno, frozen },
+            Self::Copy(errno) => FreezeError::Copy { errno, frozen },
+            Self::Swap(errno) => FreezeError::Swap { errno, frozen },
+            Self::Advise(errno) => FreezeError::Advise { errno, frozen },
+            Self::Seal(errno) => FreezeError::Seal { errno, frozen },
+        }
+    }
+}
+
+fn why_unreadable(errno: &Errno) -> &'static str {
+    match errno {
+        Errno::ENOENT => " (mount /proc)",
+        Errno::EACCES | Errno::EPERM => " (freeze before the process becomes non-dumpable)",
+        _ => "",
+    }
+}
+
+fn why_no_file(errno: &Errno) -> &'static str {
+    match errno {
+        Errno::EMFILE => " (RLIMIT_NOFILE)",
+        Errno::ENFILE => " (fs.file-max)",
+        Errno::ENOSYS => " (a kernel before 3.17, or a filter that hides memfd_create)",
+        _ => "",
+    }
+}
+
+fn why_no_room(errno: Errno) -> &'static str {
+    match errno {
+        Errno::EFBIG => " (RLIMIT_FSIZE: raise it to the size of the process)",
+        Errno::ENOMEM | Errno::ENOSPC => " (memory: the limit of the cgroup, or vm.overcommit_memory)",
+        _ => "",
+    }
+}
+
+fn why_not_mapped(errno: Errno) -> &'static str {
+    match errno {
+        Errno::ENOMEM => " (vm.max_map_count, RLIMIT_AS, or vm.overcommit_memory)",
+        Errno::EACCES | Errno::EPERM => " (a security module forbids it, or mseal)",
+        _ => "",
+    }
+}
