@@ -18,7 +18,7 @@ zeroboot::function! {
     answer: |(): &(), (): ()| -> u64 { monotonic_ns() },
 }
 
-/// The process that measures the floor.
+/// A process that measures bare forks of itself.
 #[derive(Debug)]
 pub struct Floor {
     process: Child,
@@ -26,17 +26,38 @@ pub struct Floor {
     answers: ChildStdout,
 }
 
+/// Whether a process is frozen before it is forked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// As the allocator has made it.
+    Plain,
+    /// In a file, see [`zeroboot_fork::freeze`](mod@zeroboot_fork::freeze).
+    Frozen,
+}
+
 impl Floor {
-    /// Starts it.
+    /// Starts a small process.
     ///
     /// # Errors
     /// When the program, which the build has made, cannot be started.
     pub fn start() -> io::Result<Self> {
-        let mut process = Command::new(env!("ZEROBOOT_FLOOR"))
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        Self::of(&mut Command::new(env!("ZEROBOOT_FLOOR")))
+    }
+
+    /// Starts a process that has written so much memory; it answers when that is done.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn with_memory(mebibytes: u32, memory: Memory) -> io::Result<Self> {
+        let kind = match memory {
+            Memory::Plain => "plain",
+            Memory::Frozen => "frozen",
+        };
+        Self::of(Command::new(env!("ZEROBOOT_FORK_SIZE")).args([&mebibytes.to_string(), kind]))
+    }
+
+    fn of(program: &mut Command) -> io::Result<Self> {
+        let mut process = program.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let missing = || io::Error::other("a pipe is missing");
         let asks = process.stdin.take().ok_or_else(missing)?;
         let answers = process.stdout.take().ok_or_else(missing)?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use zeroboot::Template;
-use zeroboot_benches::Floor;
+use zeroboot_benches::{Floor, Memory};
 use zeroboot_fork::monotonic_ns;
 
 /// The job of both Pythons.
@@ -46,12 +46,25 @@ pub(crate) fn quantile(times: &[Duration], share: f64) -> Duration {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
+fn larger(mebibytes: u32, memory: Memory) -> anyhow::Result<Floor> {
+    let mut process = Floor::with_memory(mebibytes, memory).context("cannot start a larger process")?;
+    // It answers when all of its memory is written, and frozen.
+    process.measure().with_context(|| format!("the process with {mebibytes} MiB, {memory:?}"))?;
+    Ok(process)
+}
+
 /// Everything that is measured, and what it is measured with.
 pub(crate) struct Bench {
     small: Floor,
+    frozen_10m: Floor,
+    frozen_1g: Floor,
+    plain_1g: Floor,
     function: Template,
     python: Template,
     pub(crate) floor: Samples,
+    pub(crate) fork_10m: Samples,
+    pub(crate) fork_1g: Samples,
+    pub(crate) fork_1g_plain: Samples,
     pub(crate) spawn: Samples,
     pub(crate) spawn_python: Samples,
     pub(crate) cold_python: Samples,
@@ -63,9 +76,15 @@ impl Bench {
     pub(crate) fn prepare() -> anyhow::Result<Self> {
         Ok(Self {
             small: Floor::start().context("cannot start the process that measures the floor")?,
+            frozen_10m: larger(10, Memory::Frozen)?,
+            frozen_1g: larger(1024, Memory::Frozen)?,
+            plain_1g: larger(1024, Memory::Plain)?,
             function: Template::function("now").build()?,
             python: Template::python().build()?,
             floor: Samples::new("floor", "bare clone3 in a small process, to first instruction"),
+            fork_10m: Samples::new("fork_10m", "the same with 10 MiB written, frozen"),
+            fork_1g: Samples::new("fork_1g", "... with 1 GiB, frozen"),
+            fork_1g_plain: Samples::new("fork_1g_plain", "... with 1 GiB, not frozen"),
             spawn: Samples::new("spawn", "Rust template, strict: request to first user instruction"),
             spawn_python: Samples::new("spawn_python", "Python template, strict: request to the result"),
             spawn_python_total: Samples::new(
@@ -84,9 +103,12 @@ impl Bench {
         })
     }
 
-    pub(crate) fn all(&self) -> [&Samples; 6] {
+    pub(crate) fn all(&self) -> [&Samples; 9] {
         [
             &self.floor,
+            &self.fork_10m,
+            &self.fork_1g,
+            &self.fork_1g_plain,
             &self.spawn,
             &self.spawn_python,
             &self.spawn_python_total,
@@ -99,6 +121,9 @@ impl Bench {
     pub(crate) fn forget(&mut self) {
         for samples in [
             &mut self.floor,
+            &mut self.fork_10m,
+            &mut self.fork_1g,
+            &mut self.fork_1g_plain,
             &mut self.spawn,
             &mut self.spawn_python,
             &mut self.cold_python,
@@ -112,6 +137,9 @@ impl Bench {
     /// One sample of each figure, one after the other.
     pub(crate) fn round(&mut self) -> anyhow::Result<()> {
         self.floor.times.push(self.small.measure().context("the floor")?);
+        self.fork_10m.times.push(self.frozen_10m.measure().context("the frozen process with 10 MiB")?);
+        self.fork_1g.times.push(self.frozen_1g.measure().context("the frozen process with 1 GiB")?);
+        self.fork_1g_plain.times.push(self.plain_1g.measure().context("the plain process with 1 GiB")?);
 
         let before = monotonic_ns();
         let first_instruction: u64 = self.function.call(&())?;

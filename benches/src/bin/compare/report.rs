@@ -11,7 +11,8 @@ use super::figures::{Bench, Samples};
 use super::noise::Watch;
 
 /// The ratios, and what there is to say about each.
-const RATIOS: [(&str, &str); 4] = [
+const RATIOS: [(&str, &str); 5] = [
+    ("fork_size", "1 GiB over 10 MiB, frozen: goal <= 1.2"),
     ("spawn_over_floor", "goal <= 2.5"),
     ("cold_over_spawn_python", "goal >= 8 now, >= 15 in the end"),
     ("cold_over_spawn_python_result", "result against result"),
@@ -48,6 +49,7 @@ impl Report {
         // What a disturbed run has measured stands there; what it proves is nothing.
         let ratios = if disturbances.is_empty() {
             BTreeMap::from([
+                ("fork_size", ratio(&bench.fork_1g, &bench.fork_10m)),
                 ("spawn_over_floor", ratio(&bench.spawn, &bench.floor)),
                 ("cold_over_spawn_python", ratio(&bench.cold_python, &bench.spawn_python)),
                 ("cold_over_spawn_python_result", ratio(&bench.cold_python_result, &bench.spawn_python)),
