@@ -47,7 +47,8 @@ impl<T: Copy> Deref for List<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        // SAFETY: needed since this is no Vec. So many values have been written, and a page boundary is aligned for any.
+        // SAFETY: needed since this is no Vec. So many values have been written, and a page boundary is aligned for
+        // any.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.length) }
     }
 }
@@ -62,7 +63,8 @@ impl<T: Copy> DerefMut for List<T> {
 impl<T> Drop for List<T> {
     fn drop(&mut self) {
         let bytes = size_of::<T>().max(1) * self.capacity.max(1);
-        // SAFETY: needed to give the memory back. Made by `with_capacity` with this length; nobody borrows it any longer.
+        // SAFETY: needed to give the memory back. Made by `with_capacity` with this length; nobody borrows it any
+        // longer.
         unsafe { libc::munmap(self.start.as_ptr().cast(), bytes) };
     }
 }

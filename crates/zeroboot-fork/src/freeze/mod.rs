@@ -1,9 +1,9 @@
-//! Freezing: the private memory of a warm process moves into a file, in place, so that a fork costs the same however much
-//! there is.
+//! Freezing: the private memory of a warm process moves into a file, in place, so that a fork costs the same however
+//! much there is.
 //!
 //! A fork copies the page tables of anonymous memory: 7 ms for each GiB, by every fork. It copies none for a private
-//! mapping of a file in which nothing was written yet: what a child touches there it finds by a fault, 16 pages at a time,
-//! and what it writes it gets a copy of, as ever.
+//! mapping of a file in which nothing was written yet: what a child touches there it finds by a fault, 16 pages at a
+//! time, and what it writes it gets a copy of, as ever.
 //!
 //! ```text
 //!        before                                   after
@@ -14,11 +14,13 @@
 //!  stack [####]                  left alone       [####]                  left alone
 //! ```
 //!
+//! Of a file's mapping, such as a library's data, what was not written is copied with what was, but for long parts.
+//!
 //! Content is the same before and after, and so are addresses, protections and what `madvise(2)` was told; what differs
 //! is seen in `/proc/self/maps` only, where the file's name stands instead of `[heap]` or a library's.
 //!
-//! Never here: which process is worth it, and keeping it as it is: what the process writes later is anonymous again, until
-//! it is frozen again.
+//! Never here: which process is worth it, and keeping it as it is: what the process writes later is anonymous again,
+//! until it is frozen again.
 
 mod area;
 mod pages;
@@ -44,27 +46,27 @@ pub use report::{FreezeError, Frozen, SkipReason, Skipped};
 
 /// Moves the private memory of this process into a sealed file in memory, and maps it back in place.
 ///
-/// To be called at the end of the warm-up, before [`WorkingSet::copy_at_fork`](crate::working_set::WorkingSet::copy_at_fork),
-/// and after what makes memory disappear (a garbage collection, `malloc_trim(3)`). It takes about as long as
-/// copying the memory does: half a second for each GiB. No more than 32 MiB are there twice at any moment.
+/// To be called at the end of the warm-up, before
+/// [`WorkingSet::copy_at_fork`](crate::working_set::WorkingSet::copy_at_fork), and after what makes memory disappear (a
+/// garbage collection, `malloc_trim(3)`). It takes a second or two for each GiB. No more than 8,192 pages (32 MiB) are
+/// there twice at any moment.
 ///
-/// What it costs afterwards: the first access to each 64 KiB is a fault, in this process and in each child. Pages that are
-/// written, by whomever, are copied. A page inside of the moved memory that was absent (short gaps only) takes two pages
-/// when it is written for the first time.
+/// What it costs afterwards: the first access to each 64 KiB is a fault, in this process and in each child. Pages that
+/// are written, by whomever, are copied. A page inside of the moved memory that was absent (short gaps only) takes two
+/// pages when it is written for the first time. Before Linux 6.5 `copy_at_fork` leaves moved memory out where it leaves
+/// out files.
 ///
 /// It may be called again, after more warm-up: then it moves what was written since. The file of before keeps, until
-/// nothing of it is mapped any more, the pages that are no longer seen: a sealed file cannot give them back. So each further call
-/// can cost as much memory as it moves.
+/// nothing of it is mapped any more, the pages that are no longer seen: a sealed file cannot give them back. So each
+/// further call can cost as much memory as it moves.
 ///
-/// The pages count as shared memory of the process's cgroup from now on, and where `vm.overcommit_memory` is 2 once more as
-/// committed memory. Names that `PR_SET_VMA_ANON_NAME` gave and policies of `mbind(2)` are lost, and huge pages become small ones.
+/// The pages count as shared memory of the process's cgroup from now on, and where `vm.overcommit_memory` is 2 once
+/// more as committed memory. Names that `PR_SET_VMA_ANON_NAME` gave and policies of `mbind(2)` are lost, and huge pages
+/// become small ones.
 ///
 /// # Errors
-/// [`FreezeError`]. The process goes on unharmed; what was moved before the failure stays so. The kernel replaces a mapping
-/// in one step since 6.12; before, it could fail for want of its own memory when the old one was gone already.
-///
-/// # Panics
-/// Never.
+/// [`FreezeError`]. The process goes on unharmed; what was moved before the failure stays so. The kernel replaces a
+/// mapping in one step since 6.12; before, it could fail for want of its own memory when the old one was gone already.
 ///
 /// # After fork
 /// Children inherit the mappings and no descriptor. A child may freeze itself.
@@ -97,9 +99,9 @@ pub fn freeze() -> Result<Frozen, FreezeError> {
         SelectFailure::KernelWrites => FreezeError::KernelWrites,
     })?;
     let kept = around_this_thread(&candidates, page);
-    // SAFETY: needed, since it is what a freeze is. The candidates were just read; there is one thread, signals are blocked
-    // and nothing between allocates. This stack was told apart, the lists are shared mappings, and what libc and
-    // the kernel write by themselves lies around the thread's control block.
+    // SAFETY: needed, since it is what a freeze is. The candidates were just read; there is one thread, signals are
+    // blocked and nothing between allocates. This stack was told apart, the lists are shared mappings, and what libc
+    // and the kernel write by themselves lies around the thread's control block.
     let moved = unsafe { mover.run(&candidates, &kept, &mut ahead) };
     drop(quiet);
 
@@ -122,9 +124,9 @@ fn count_mappings() -> Result<usize, FreezeError> {
     Lines::of("/proc/self/maps").and_then(Lines::count).map_err(FreezeError::Mappings)
 }
 
-/// Where libc and the kernel write without being asked, in the mapping that has it: `errno`, the thread's control block,
-/// and what is registered by `rseq(2)`, which some C libraries keep before all thread-local variables and some in the
-/// control block. Empty if that mapping is no candidate.
+/// Where libc and the kernel write without being asked, in the mapping that has it: `errno`, the thread's control
+/// block, and what is registered by `rseq(2)`, which some C libraries keep before all thread-local variables and some
+/// in the control block. Empty if that mapping is no candidate.
 fn around_this_thread(candidates: &[Candidate], page: u64) -> Range<u64> {
     /// In bytes, on each side; few enough to be of no account for a fork.
     const AROUND: u64 = 16 << 10;

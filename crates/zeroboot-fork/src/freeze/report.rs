@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::ops::Range;
 
 use nix::errno::Errno;
 
@@ -15,7 +14,7 @@ pub struct Frozen {
     pub mappings_before: usize,
     /// How many it has.
     pub mappings_after: usize,
-    /// The length of all memory that is now mapped from the file, in bytes.
+    /// The length of the memory that is now mapped from the file, in bytes.
     pub bytes: u64,
     /// How much of it was written to the file, in bytes: the rest was absent or zero, and takes no memory.
     pub written: u64,
@@ -34,14 +33,6 @@ pub struct Skipped {
     pub bytes: u64,
     /// Why.
     pub reason: SkipReason,
-}
-
-impl Skipped {
-    /// Its addresses.
-    #[must_use]
-    pub fn range(&self) -> Range<u64> {
-        self.start..self.end
-    }
 }
 
 /// Why memory was left as it was.
@@ -73,7 +64,7 @@ pub enum SkipReason {
     Sealed,
     /// A protection key that is not the default, see `pkeys(7)`.
     ProtectionKey,
-    /// Memory tags (arm64), which a file does not keep.
+    /// Memory tags or guarded branches (arm64): a file does not keep them, or its mapping does not.
     Tagged,
 }
 
@@ -92,15 +83,15 @@ impl fmt::Display for SkipReason {
             Self::Device => "the kernel's, or a device's",
             Self::Sealed => "mseal",
             Self::ProtectionKey => "a protection key",
-            Self::Tagged => "memory tags",
+            Self::Tagged => "memory tags, or guarded branches",
         })
     }
 }
 
 /// Why a process is not frozen, or not wholly.
 ///
-/// The process goes on in any case: memory is moved piece by piece, and each piece has the same content before and after.
-/// Errors that come in the middle tell by `frozen` what was moved.
+/// The process goes on in any case: memory is moved piece by piece, and each piece has the same content before and
+/// after. Errors that come in the middle tell by `frozen` what was moved.
 #[derive(Debug, thiserror::Error)]
 pub enum FreezeError {
     /// Other threads: what they write meanwhile would be lost.
@@ -112,7 +103,8 @@ pub enum FreezeError {
     /// Descriptors could not be read.
     #[error("cannot read /proc/self/fd, by which rings are found; mount /proc")]
     Descriptors(#[source] io::Error),
-    /// A ring of `io_uring(7)` or `io_setup(2)`: the kernel would go on writing to pages that the process no longer has.
+    /// A ring of `io_uring(7)` or `io_setup(2)`: the kernel would go on writing to pages that the process no longer
+    /// has.
     #[error(
         "a ring of asynchronous input and output is open, through which the kernel may write to memory at any time; tear \
          it down, and freeze before pages are kept for copying"
@@ -166,6 +158,15 @@ pub enum FreezeError {
         /// What was moved before.
         frozen: Box<Frozen>,
     },
+    /// What is empty between moved memory could not be made so in the page table.
+    #[error("cannot clear the page table between what was moved{}", why_not_mapped(*.errno))]
+    Clear {
+        /// What the kernel answered.
+        #[source]
+        errno: Errno,
+        /// What was moved before.
+        frozen: Box<Frozen>,
+    },
     /// What the kernel was told about a mapping could not be told again. That mapping is moved.
     #[error("cannot repeat what the kernel was told about a mapping by madvise")]
     Advise {
@@ -202,6 +203,7 @@ pub(super) enum Halt {
     Grow(Errno),
     Copy(Errno),
     Swap(Errno),
+    Clear(Errno),
     Advise(Errno),
     Seal(Errno),
 }
@@ -214,6 +216,7 @@ impl Halt {
             Self::Grow(errno) => FreezeError::Grow { errno, frozen },
             Self::Copy(errno) => FreezeError::Copy { errno, frozen },
             Self::Swap(errno) => FreezeError::Swap { errno, frozen },
+            Self::Clear(errno) => FreezeError::Clear { errno, frozen },
             Self::Advise(errno) => FreezeError::Advise { errno, frozen },
             Self::Seal(errno) => FreezeError::Seal { errno, frozen },
         }

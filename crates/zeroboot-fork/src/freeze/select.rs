@@ -71,7 +71,8 @@ impl Advices {
 }
 
 /// The marks of mappings that are left alone, see `VmFlags` in `proc_pid_smaps(5)`.
-const LEFT_ALONE: [(&[u8], SkipReason); 14] = [
+const LEFT_ALONE: [(&[u8], SkipReason); 15] = [
+    (b"bt", SkipReason::Tagged),
     (b"dc", SkipReason::NotInherited),
     (b"gd", SkipReason::Stack),
     (b"ht", SkipReason::HugePages),

@@ -2,7 +2,8 @@
 //!
 //! From the moment when a page is looked at until it is replaced, nothing of this process may change but this stack,
 //! which is not moved, and the [`List`]s, which are not either. So nothing here allocates, logs or panics; signals are
-//! blocked; and there is one thread. `errno`, which a failed call sets, is near the thread's control block, which is kept.
+//! blocked; and there is one thread. `errno`, which a failed call sets, is near the thread's control block, which is
+//! kept.
 //!
 //! A piece is copied and replaced before the next one is looked at: no more than one is there twice.
 
@@ -31,11 +32,15 @@ pub(super) struct Mover {
     pub(super) skipped: List<Skipped>,
 }
 
-/// How a run was left.
-type Left = ControlFlow<u64>;
+/// Whether memory could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    Whole,
+    Failed,
+}
 
 impl Mover {
-    /// Makes the file. The list has room for two entries a candidate, and two more.
+    /// Makes the file. The list has room for what each candidate can need: three entries.
     pub(super) fn new(table: PageTable, page: u64, skipped: List<Skipped>) -> Result<Self, Errno> {
         let (file, limit) = (memory_file()?, file_limit()?);
         Ok(Self { file, length: 0, limit, table, page, bytes: 0, written: 0, skipped })
@@ -45,8 +50,8 @@ impl Mover {
     ///
     /// # Safety
     /// The candidates are private mappings of this process, which have not changed since they were read. Until this
-    /// returns nothing writes to memory but this call to its own stack. The stack and the lists are in no candidate that
-    /// is moved, and what libc and the kernel write by themselves is in `kept`.
+    /// returns nothing writes to memory but this call to its own stack. The stack and the lists are in no candidate
+    /// that is moved, and what libc and the kernel write by themselves is in `kept`.
     pub(super) unsafe fn run(
         &mut self,
         candidates: &[Candidate],
@@ -111,7 +116,7 @@ impl Mover {
             for (address, class) in classes.map_err(Halt::PageTable)? {
                 if let Some(run) = runs.add(address, class) {
                     // SAFETY: a run of this piece, and what lies before it.
-                    if let Left::Break(at) = unsafe { self.move_run(candidate, &run, last)? } {
+                    if let ControlFlow::Break(at) = unsafe { self.move_run(candidate, &run, last)? } {
                         self.skip(candidate, at..piece.end, SkipReason::ReadFailed);
                         return Ok(());
                     }
@@ -124,7 +129,7 @@ impl Mover {
         }
         if let Some(run) = runs.end(piece.end) {
             // SAFETY: as above.
-            if let Left::Break(at) = unsafe { self.move_run(candidate, &run, last)? } {
+            if let ControlFlow::Break(at) = unsafe { self.move_run(candidate, &run, last)? } {
                 self.skip(candidate, at..piece.end, SkipReason::ReadFailed);
                 return Ok(());
             }
@@ -137,26 +142,31 @@ impl Mover {
     /// Moves a run, and then makes what is empty between `last` and the run a mapping without history, which a fork
     /// neither copies nor visits. In this order: the kernel would merge it with the run as it is before.
     ///
-    /// Breaks where memory could not be read, and leaves the rest alone.
+    /// Breaks with the address from which on nothing was moved, since memory there could not be read.
     ///
     /// # Safety
     /// As for [`run`](Self::run); the run is a part of the candidate, and nothing is between `last` and it.
-    unsafe fn move_run(&mut self, candidate: &Candidate, run: &Range<u64>, last: u64) -> Result<Left, Halt> {
+    unsafe fn move_run(
+        &mut self,
+        candidate: &Candidate,
+        run: &Range<u64>,
+        last: u64,
+    ) -> Result<ControlFlow<u64>, Halt> {
         let mut chunk = run.start..run.start;
         while chunk.end < run.end {
             chunk = chunk.end..run.end.min(chunk.end + PageTable::WINDOW * self.page);
             let offset = self.grow(chunk.end - chunk.start).map_err(Halt::Grow)?;
             // SAFETY: a part of the candidate; see below.
-            match unsafe { self.copy(candidate, &chunk, offset)? } {
-                // SAFETY: this part of the file has just got the content of this part of the candidate, and nothing has
-                // changed since, by the caller's promise.
-                Left::Continue(()) => unsafe { self.swap(candidate, &chunk, offset)? },
-                unreadable => return Ok(unreadable),
+            if unsafe { self.copy(candidate, &chunk, offset)? } == Read::Failed {
+                return Ok(ControlFlow::Break(chunk.start));
             }
+            // SAFETY: this part of the file has just got the content of this part of the candidate, and nothing has
+            // changed since, by the caller's promise.
+            unsafe { self.swap(candidate, &chunk, offset)? };
         }
         // SAFETY: the caller's promise.
         unsafe { self.clear(candidate, &(last..run.start))? };
-        Ok(Left::Continue(()))
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Makes room at the end of the file; answers where. A file that is too short raises a signal in whoever touches
@@ -173,12 +183,12 @@ impl Mover {
         Ok(offset)
     }
 
-    /// Writes a chunk to the file: of memory without a file what has content, so that the rest stays a hole; of a file's
-    /// mapping all.
+    /// Writes a chunk to the file: of memory without a file what has content, so that the rest stays a hole; of a
+    /// file's mapping all.
     ///
     /// # Safety
     /// As for [`run`](Self::run); the chunk is a part of the candidate, and a window at most.
-    unsafe fn copy(&mut self, candidate: &Candidate, chunk: &Range<u64>, offset: u64) -> Result<Left, Halt> {
+    unsafe fn copy(&mut self, candidate: &Candidate, chunk: &Range<u64>, offset: u64) -> Result<Read, Halt> {
         let mut solid = chunk.start..chunk.start;
         if candidate.backing == Backing::File {
             solid.end = chunk.end;
@@ -190,22 +200,20 @@ impl Mover {
                     continue;
                 }
                 if solid.end != address {
-                    let at = offset + (solid.start - chunk.start);
-                    match write(&self.file, &solid, at).map_err(Halt::Copy)? {
-                        Left::Continue(()) => self.written += solid.end - solid.start,
-                        Left::Break(_) => return Ok(Left::Break(chunk.start)),
+                    if write(&self.file, &solid, offset + (solid.start - chunk.start))? == Read::Failed {
+                        return Ok(Read::Failed);
                     }
+                    self.written += solid.end - solid.start;
                     solid.start = address;
                 }
                 solid.end = address + self.page;
             }
         }
-        let at = offset + (solid.start - chunk.start);
-        match write(&self.file, &solid, at).map_err(Halt::Copy)? {
-            Left::Continue(()) => self.written += solid.end - solid.start,
-            Left::Break(_) => return Ok(Left::Break(chunk.start)),
+        let read = write(&self.file, &solid, offset + (solid.start - chunk.start))?;
+        if read == Read::Whole {
+            self.written += solid.end - solid.start;
         }
-        Ok(Left::Continue(()))
+        Ok(read)
     }
 
     /// Maps the file over a chunk.
@@ -221,8 +229,8 @@ impl Mover {
     }
 
     /// Leaves nothing in the page table for a gap, which has no content of its own. Without a file it is replaced by a
-    /// mapping that never had any: a fork does not even visit it. Of a file's mapping only the kernel's memory of what was
-    /// read is dropped: the file is not ours to be mapped again, and so a fork goes on visiting the mapping.
+    /// mapping that never had any: a fork does not even visit it. Of a file's mapping only the kernel's memory of what
+    /// was read is dropped: the file is not ours to be mapped again, and so a fork goes on visiting the mapping.
     ///
     /// # Safety
     /// As for [`run`](Self::run); each page of the gap is absent, zero, or the file's.
@@ -231,20 +239,20 @@ impl Mover {
             return Ok(());
         }
         if candidate.backing == Backing::File {
-            let (start, length) = place(gap).map_err(Halt::Advise)?;
-            // SAFETY: needed since nix's wrapper is a feature that nothing else wants. Pages that the mapping has written
-            // would be lost, and there are none.
+            let (start, length) = place(gap).map_err(Halt::Clear)?;
+            // SAFETY: needed since nix's wrapper is a feature that nothing else wants. Pages that the mapping has
+            // written would be lost, and there are none.
             let result = unsafe { libc::madvise(start, length, libc::MADV_DONTNEED) };
-            return Errno::result(result).map(drop).map_err(Halt::Advise);
+            return Errno::result(result).map(drop).map_err(Halt::Clear);
         }
         // SAFETY: zeroes before and after.
-        unsafe { map_over(candidate, gap, libc::MAP_ANONYMOUS, (-1, 0)) }.map_err(Halt::Swap)?;
+        unsafe { map_over(candidate, gap, libc::MAP_ANONYMOUS, (-1, 0)) }.map_err(Halt::Clear)?;
         advise(candidate, gap).map_err(Halt::Advise)
     }
 
     fn skip(&mut self, candidate: &Candidate, range: Range<u64>, reason: SkipReason) {
         let bytes = candidate.anonymous.min(range.end - range.start);
-        // There is room for what each candidate can need.
+        // There is room: see `new`.
         let _ = self.skipped.push(Skipped { start: range.start, end: range.end, bytes, reason });
     }
 }
@@ -274,24 +282,24 @@ fn file_limit() -> Result<u64, Errno> {
     Ok(limit.rlim_cur)
 }
 
-/// Writes memory to the file; breaks where it cannot be read.
-fn write(file: &OwnedFd, memory: &Range<u64>, offset: u64) -> Result<Left, Errno> {
+/// Writes memory to the file, where that can be read.
+fn write(file: &OwnedFd, memory: &Range<u64>, offset: u64) -> Result<Read, Halt> {
     let mut at = memory.start;
     while at < memory.end {
-        let length = usize::try_from(memory.end - at).map_err(|_| Errno::EOVERFLOW)?;
-        let offset = i64::try_from(offset + (at - memory.start)).map_err(|_| Errno::EOVERFLOW)?;
+        let length = usize::try_from(memory.end - at).map_err(|_| Halt::Copy(Errno::EOVERFLOW))?;
+        let offset = i64::try_from(offset + (at - memory.start)).map_err(|_| Halt::Copy(Errno::EOVERFLOW))?;
         let from = std::ptr::with_exposed_provenance::<c_void>(usize::try_from(at).unwrap_or_default());
-        // SAFETY: needed since no slice of this program covers what is copied. The kernel only reads, and answers EFAULT
-        // where there is nothing to be read.
+        // SAFETY: needed since no slice of this program covers what is copied. The kernel only reads, and answers
+        // EFAULT where there is nothing to be read.
         match Errno::result(unsafe { libc::pwrite(file.as_raw_fd(), from, length, offset) }) {
-            Ok(0) => return Err(Errno::EIO),
+            Ok(0) => return Err(Halt::Copy(Errno::EIO)),
             Ok(written) => at += written.unsigned_abs() as u64,
             Err(Errno::EINTR) => {}
-            Err(Errno::EFAULT) => return Ok(Left::Break(at)),
-            Err(errno) => return Err(errno),
+            Err(Errno::EFAULT) => return Ok(Read::Failed),
+            Err(errno) => return Err(Halt::Copy(errno)),
         }
     }
-    Ok(Left::Continue(()))
+    Ok(Read::Whole)
 }
 
 /// Maps something privately over a part of a candidate, in one step, with the same protection.
@@ -310,8 +318,8 @@ unsafe fn map_over(
     };
     let flags = flags | reserve | libc::MAP_PRIVATE | libc::MAP_FIXED;
     let (start, length) = place(range)?;
-    // SAFETY: needed, since it is what a freeze is. The range is a part of a mapping of this process; for its content, see
-    // the caller's promise.
+    // SAFETY: needed, since it is what a freeze is. The range is a part of a mapping of this process; for its content,
+    // see the caller's promise.
     let mapped = unsafe { libc::mmap(start, length, candidate.protection, flags, file, offset) };
     if mapped == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(()) }
 }
@@ -320,8 +328,8 @@ unsafe fn map_over(
 fn advise(candidate: &Candidate, range: &Range<u64>) -> Result<(), Errno> {
     let (start, length) = place(range)?;
     for advice in candidate.advices.each() {
-        // SAFETY: needed since nix takes no such pointer without it either. The range was just mapped, and none of these
-        // advices changes its content.
+        // SAFETY: needed since nix takes no such pointer without it either. The range was just mapped, and none of
+        // these advices changes its content.
         Errno::result(unsafe { libc::madvise(start, length, advice) })?;
     }
     Ok(())
@@ -333,8 +341,9 @@ fn place(range: &Range<u64>) -> Result<(*mut c_void, usize), Errno> {
     Ok((std::ptr::with_exposed_provenance_mut(start), word(range.end)? - start))
 }
 
-/// What is mapped from the file stays as it is: who came by a descriptor of it, by whatever way, could neither write to it
-/// nor cut it. Private mappings may still be written, since they never reach the file. See `F_ADD_SEALS` in `fcntl(2)`.
+/// What is mapped from the file stays as it is: who came by a descriptor of it, by whatever way, could neither write to
+/// it nor cut it. Private mappings may still be written, since they never reach the file. See `F_ADD_SEALS` in
+/// `fcntl(2)`.
 fn seal(file: &OwnedFd) -> Result<(), Errno> {
     let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
     // SAFETY: needed since nix wants a feature for it that nothing else does. No memory is passed.

@@ -12,7 +12,7 @@ use zeroboot_fork::Way;
 use zeroboot_fork::freeze::{FreezeError, Frozen, SkipReason, freeze};
 
 use super::layout::{PAGE, map};
-use super::{MIB, READ_WRITE, resident};
+use super::{MIB, READ_WRITE, resident, status};
 use crate::common::{Skip, Verdict, code_of, plan, trial};
 use crate::descriptors::own;
 
@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("freeze: not beside another thread", threads),
         trial("freeze: not with an io_uring", io_uring),
+        trial("freeze: limits on memory that are not exceeded do not matter", memory_limits),
         trial("freeze: a limit on files is told before its signal comes", file_limit),
         trial("freeze: too few descriptors", descriptors),
         trial("freeze: a refused mapping leaves memory as it was", refused_mapping),
@@ -88,6 +89,20 @@ impl Numbered {
     }
 }
 
+/// What is mapped in place of other memory counts once.
+fn memory_limits() -> Verdict {
+    let memory = Numbered::new(64 * MIB / PAGE);
+    for (limit, key) in [(Resource::RLIMIT_AS, "VmSize"), (Resource::RLIMIT_DATA, "VmData")] {
+        let (_, hard) = getrlimit(limit).expect("a limit");
+        // For the lists of the freeze.
+        let most = status(key) * 1024 + 4 * MIB as u64;
+        setrlimit(limit, most, hard).expect("a lower limit");
+    }
+    assert!(freeze().expect("frozen").written >= 64 * MIB as u64);
+    memory.works();
+    Ok(())
+}
+
 fn file_limit() -> Verdict {
     let memory = Numbered::new(16 * MIB / PAGE);
     let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).expect("a limit");
@@ -139,7 +154,8 @@ fn refuse(call: libc::c_long, argument: u32, value: usize, errno: Errno) {
     const IS: u16 = 0x15;
     const RETURN: u16 = 0x06;
     let step = |code, jf, k| libc::sock_filter { code, jt: 0, jf, k };
-    // `struct seccomp_data`: the call's number at 0, the arguments from 16, the lower half of each first (on a little-endian machine).
+    // `struct seccomp_data`: the call's number at 0, the arguments from 16, the lower half of each first (on a
+    // little-endian machine).
     let place = 16 + argument * 8;
     let half = |bits: usize| u32::try_from(bits & 0xffff_ffff).expect("32 bits");
     let mut program = [
@@ -162,7 +178,8 @@ fn refuse(call: libc::c_long, argument: u32, value: usize, errno: Errno) {
     }
 }
 
-/// Memory the middle of which has another protection, so that it is a mapping of its own: the place where the calls fail.
+/// Memory the middle of which has another protection, so that it is a mapping of its own: the place where the calls
+/// fail.
 fn with_a_middle() -> (Numbered, *mut u8) {
     let memory = Numbered::new(96);
     // SAFETY: inside the mapping.

@@ -230,8 +230,8 @@ impl Layout {
         self.mappings.iter().filter(writable).flat_map(|mapping| mapping.pages.clone()).collect()
     }
 
-    /// What the kernel says of each page, but for what a freeze changes by design: `ac` (a read-only mapping of a file does
-    /// not count as committed memory) and `sd` (a mark of change).
+    /// What the kernel says of each page, but for what a freeze changes by design: `ac` (a read-only mapping of a file
+    /// does not count as committed memory) and `sd` (a mark of change).
     pub(super) fn marks(&self) -> BTreeMap<usize, String> {
         let smaps = std::fs::read_to_string("/proc/self/smaps").expect("smaps");
         let (mut marks, mut head) = (BTreeMap::new(), None);
