@@ -97,17 +97,17 @@ impl ShellPlan {
     }
 
     /// Installs the init's filter, closes every descriptor, and waits for ever: the process ends when something
-    /// outside its pid namespace kills it. Where the filter cannot be installed the process ends at once, with 1.
+    /// outside its pid namespace kills it. It returns only where the filter cannot be installed; the process must then
+    /// say so and leave by `_exit`.
     ///
     /// The descriptors close *after* the filter holds. Who reads from the other side of `settle`'s `keep` until the
-    /// end of file therefore knows that nothing can borrow this process any more.
+    /// end of file, and hears nothing, therefore knows that nothing can borrow this process any more.
     ///
     /// # After fork
     /// System calls only, in a process that [settled](Self::settle).
-    pub fn park(&self) -> ! {
-        if prctl(libc::PR_SET_NO_NEW_PRIVS, 1).and_then(|()| self.filter.install()).is_err() {
-            // SAFETY: needed since `std::process::exit` runs handlers of the warden; it has no preconditions.
-            unsafe { libc::_exit(1) };
+    pub fn park(&self) -> Failure {
+        if let Err(errno) = prctl(libc::PR_SET_NO_NEW_PRIVS, 1).and_then(|()| self.filter.install()) {
+            return Failure::new(Step::Filter, errno);
         }
         // It cannot fail: the range is valid, and a kernel without the call has failed in `settle`.
         let _ = close_range(0, libc::c_uint::MAX);

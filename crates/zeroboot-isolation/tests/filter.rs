@@ -381,7 +381,10 @@ fn script(program: &str, arguments: &[&str]) -> Result<(), Failed> {
 
 fn shell_waits() -> Result<(), Failed> {
     let (mut parked, open) = std::io::pipe()?;
-    let shell = Forked::start(|| ShellPlan::prepare(&Policy::strict(), UserId(1000))?.park())?;
+    let shell = Forked::start(|| {
+        let failure = ShellPlan::prepare(&Policy::strict(), UserId(1000))?.park();
+        Err(format!("{failure:?}").into())
+    })?;
     drop(open);
     // The end of file: it has closed every descriptor, which it does below its filter.
     parked.read_to_end(&mut Vec::new())?;

@@ -2,6 +2,10 @@
 
 use std::error::Error;
 
+use nix::errno::Errno;
+use zeroboot_fork::StepFailure;
+use zeroboot_isolation::child::Step;
+
 /// The whole chain, from what was tried down to what the kernel answered.
 pub(crate) fn of(error: &dyn Error) -> String {
     let mut words = error.to_string();
@@ -12,4 +16,13 @@ pub(crate) fn of(error: &dyn Error) -> String {
         below = cause.source();
     }
     words
+}
+
+/// What could not be done, and what the kernel answered: the engine does not know what the steps of the hardening are.
+pub(crate) fn of_step(failure: StepFailure) -> String {
+    let errno = Errno::from_raw(failure.errno);
+    match Step::from_id(failure.step.0) {
+        Some(step) => format!("{}: {errno}", step.name()),
+        None => format!("{}: {errno}", failure.step),
+    }
 }

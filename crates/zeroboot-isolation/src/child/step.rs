@@ -58,8 +58,8 @@ steps! {
     CloseOthers = 112, "close all other descriptors";
     /// Signal mask emptied, or (in a shell) filled and children ignored.
     Signals = 113, "set up signals";
-    /// The delta filter: last, since it refuses steps before it.
-    Filter = 114, "install the delta filter";
+    /// The delta filter, or (in a shell) that of its init: last, since it refuses steps before it.
+    Filter = 114, "install the filter";
     /// What the kernel says about this process now.
     ReadBack = 115, "read back what holds";
     /// `mount(2)`: in a shell only.

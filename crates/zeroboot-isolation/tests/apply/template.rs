@@ -107,7 +107,7 @@ fn park(plan: &ShellPlan) -> Outcome<(Forked, OwnedFd)> {
         let rights = [rules.as_raw_fd()];
         let message = [ControlMessage::ScmRights(&rights)];
         sendmsg::<()>(settled.as_raw_fd(), &[IoSlice::new(b"y")], &message, MsgFlags::empty(), None)?;
-        plan.park()
+        Err(format!("{:?}", plan.park()).into())
     })?;
     drop(settled);
     let (mut word, mut space) = ([0; 1], nix::cmsg_space!(RawFd));

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use zeroboot_fork::StepFailure;
-use zeroboot_isolation::child::Step;
 use zeroboot_isolation::seal::SealError;
 use zeroboot_isolation::world::IdMapError;
 
@@ -211,7 +210,7 @@ pub enum SpawnError {
     #[error("the template could not make a sandbox")]
     Refused(#[source] StepFailure),
     /// A step of the hardening failed; the process has left.
-    #[error("the sandbox could not {}: {}", step_name(*.0), Errno::from_raw(.0.errno))]
+    #[error("the sandbox could not {}", words::of_step(*.0))]
     Hardening(StepFailure),
     /// The template died.
     #[error("the template ended")]
@@ -231,10 +230,6 @@ pub enum SpawnError {
     /// It was not ready in time.
     #[error("the sandbox was not ready after {0:?}")]
     TooSlow(Duration),
-}
-
-fn step_name(failure: StepFailure) -> String {
-    Step::from_id(failure.step.0).map_or_else(|| failure.step.to_string(), |step| step.name().to_owned())
 }
 
 impl SpawnError {

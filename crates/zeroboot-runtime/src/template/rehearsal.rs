@@ -29,7 +29,7 @@ pub(super) enum RehearsalError {
     Resource { what: &'static str, source: std::io::Error },
     #[error("the fork: {0}")]
     Fork(StepFailure),
-    #[error("the hardening: {0}")]
+    #[error("the sandbox could not {}", words::of_step(*.0))]
     Hardening(StepFailure),
     #[error(transparent)]
     Learn(#[from] LearnError),

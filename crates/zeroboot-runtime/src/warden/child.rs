@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use zeroboot_fork::{InChild, StepFailure, StepId, fd, leave};
+use zeroboot_isolation::child::Failure;
 use zeroboot_isolation::shell::ShellPlan;
 
 /// The packet that a settled shell sends, with its rules.
@@ -10,19 +11,22 @@ pub(super) const SETTLED: u8 = b's';
 
 /// Becomes a parked shell; says so, or what failed, over the socket.
 pub(super) fn become_shell(fresh: &InChild, plan: &ShellPlan, socket: OwnedFd) -> ! {
-    let settled = fresh.repair().and_then(|()| {
-        plan.settle(socket.as_fd())
-            .map_err(|failure| StepFailure { step: StepId(failure.step.id()), errno: failure.errno })
-    });
+    let settled = fresh.repair().and_then(|()| plan.settle(socket.as_fd()).map_err(in_general));
     // When nobody listens any more the warden is gone, and this process with it.
     match settled {
         Ok(Some(rules)) => drop(fd::send(socket.as_fd(), &[SETTLED], &[rules.as_fd()])),
         Ok(None) => drop(fd::send(socket.as_fd(), &[SETTLED], &[])),
-        Err(failure) => {
-            let _ = fd::send(socket.as_fd(), &failure.to_bytes(), &[]);
-            leave(1)
-        }
+        Err(failure) => refuse(&socket, failure),
     }
-    std::mem::forget(socket);
-    plan.park()
+    let failure = plan.park();
+    refuse(&socket, in_general(failure))
+}
+
+fn in_general(failure: Failure) -> StepFailure {
+    StepFailure { step: StepId(failure.step.id()), errno: failure.errno }
+}
+
+fn refuse(socket: &OwnedFd, failure: StepFailure) -> ! {
+    let _ = fd::send(socket.as_fd(), &failure.to_bytes(), &[]);
+    leave(1)
 }

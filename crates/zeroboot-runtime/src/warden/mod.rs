@@ -73,6 +73,8 @@ enum WardenError {
     Leaf(#[from] LeafError),
     #[error("a parked shell ended before it was ready")]
     ShellDied,
+    #[error("a parked shell could not {}", words::of_step(*.0))]
+    Shell(StepFailure),
     #[error("the template ended: {0}")]
     TemplateEnded(String),
 }

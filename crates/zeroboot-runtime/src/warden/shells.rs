@@ -104,17 +104,20 @@ fn settled(socket: &OwnedFd) -> Result<Option<OwnedFd>, WardenError> {
     let hear = |packet: &mut [u8]| {
         fd::receive(socket.as_fd(), packet, Waiting::Block).map_err(failed("waiting for a shell"))
     };
-    let mut packet = [0; size_of::<u64>()];
-    let received = hear(&mut packet)?;
-    match packet[..received.length] {
-        [SETTLED] => {}
-        ref failure => match failure.try_into() {
-            Ok(failure) => return Err(StepFailure::from_bytes(failure).into()),
-            Err(_) => return Err(WardenError::ShellDied),
-        },
+    let mut packet = [0; StepFailure::LENGTH];
+    let settled = hear(&mut packet)?;
+    if packet[..settled.length] != [SETTLED] {
+        return Err(failure(&packet[..settled.length]));
     }
     match hear(&mut packet)?.length {
-        0 => Ok(received.fds.into_iter().next()),
-        _ => Err(WardenError::ShellDied),
+        0 => Ok(settled.fds.into_iter().next()),
+        length => Err(failure(&packet[..length])),
+    }
+}
+
+fn failure(packet: &[u8]) -> WardenError {
+    match packet.try_into() {
+        Ok(failure) => WardenError::Shell(StepFailure::from_bytes(failure)),
+        Err(_) => WardenError::ShellDied,
     }
 }
