@@ -3,8 +3,11 @@
 //! What the command's own seal names as missing is open, and so is what [`KNOWN`] admits: the suite lists both and does
 //! not fail for them. Nothing else is passed over.
 
-use std::ffi::OsString;
+mod unproven;
+
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -30,6 +33,9 @@ const TAKEN_AWAY: [&str; 3] = ["clone3", "setns", "keyctl"];
 
 /// Where the filter's tables stand.
 const TABLES: &str = "crates/zeroboot-isolation/src/filter/calls.rs";
+
+/// A machine to throw away.
+const ARENA: &str = "crates/zeroboot-attack/arena/machine.py";
 
 /// Runs the suite with these arguments and ends as it ended.
 pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
@@ -60,6 +66,12 @@ pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
     fs::write(&calls, documented_calls(&tables)?.join("\n"))
         .with_context(|| format!("cannot write {}", calls.display()))?;
 
+    // What an ordinary user's controls reach depends on the machine more than on the attacks.
+    let user = fs::metadata("/proc/self").context("cannot tell who runs this")?.uid();
+    let expected = (user == 0).then(|| target.join("attack-unproven"));
+    if let Some(file) = &expected {
+        fs::write(file, unproven::lines()).with_context(|| format!("cannot write {}", file.display()))?;
+    }
     let command = format!("'{}' run -q", zeroboot.display());
     let status = Command::new(programs.join("zeroboot-attack"))
         .args([
@@ -70,6 +82,11 @@ pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
         ])
         .args(["--open", &open.join(",")])
         .args(["--control", &format!("{command} --waive {{waived}} -"), "--waivable", WAIVABLE])
+        .args(["--control-pair", &format!("{command} --count 2 --parallel 2 --waive {{waived}} -")])
+        .args(["--arena", &format!("python3 '{}'", root.join(ARENA).display())])
+        // Either place is made of namespaces, and bounded as the attacks are.
+        .args(["--control-risk", "machine"])
+        .args(expected.iter().flat_map(|file| [OsStr::new("--unproven"), file.as_os_str()]))
         .arg("--calls")
         .arg(&calls)
         .args(args)

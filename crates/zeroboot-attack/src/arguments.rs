@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use zeroboot_attack::catalogue::{Attack, Layer, Risk};
+use zeroboot_attack::control::Places;
+use zeroboot_attack::suite::Commands;
 
 /// Runs attacks in a sandbox: small Python programs, each of which tries one way out.
 ///
@@ -23,6 +25,17 @@ pub(crate) struct Arguments {
     /// A weaker sandbox, in which each attack shall succeed; {waived} becomes the layers that stop it, with commas.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) control: Option<String>,
+    /// The same in two sandboxes at once, as --pair; otherwise --control runs twice.
+    #[arg(long, value_name = "COMMAND", requires = "control")]
+    pub(crate) control_pair: Option<String>,
+    /// A machine to throw away, for the controls that do not get through otherwise: COMMAND PROGRAM ARGUMENT... runs the
+    /// program there, which is this one, and adds --sandbox and --pair with a sandbox that holds nothing.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) arena: Option<String>,
+    /// A file with the attacks that no control is expected to show, and why: `files/read-shadow: reason`, one a line. With
+    /// it, any other attack without a control that gets through is a failure.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) unproven: Option<PathBuf>,
     /// Layers that the control's command can waive: only what they alone stop has a control. Otherwise all.
     #[arg(long, value_name = "LAYER,...", value_delimiter = ',', requires = "control")]
     pub(crate) waivable: Vec<Layer>,
@@ -35,6 +48,9 @@ pub(crate) struct Arguments {
     /// Only attacks whose group and name (files/read-shadow) contain this.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) only: Option<String>,
+    /// Only this attack, by its group and name.
+    #[arg(long, value_name = "ATTACK", conflicts_with = "only")]
+    pub(crate) attack: Option<String>,
     /// Layers that the sandbox admits to lack: what they alone would stop is open, and no failure.
     #[arg(long, value_name = "LAYER,...", value_delimiter = ',')]
     pub(crate) open: Vec<Layer>,
@@ -47,14 +63,21 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Whether a control of this attack can be made, and may be.
-    pub(crate) fn controls(&self, attack: &Attack) -> bool {
-        let can = |layer| self.waivable.is_empty() || self.waivable.contains(layer);
-        attack.risk <= self.control_risk && attack.layers.iter().all(can)
+    /// Where controls are run.
+    pub(crate) fn places(&self) -> Places {
+        let waived = |one: &String| Commands { one: one.clone(), pair: self.control_pair.clone() };
+        Places {
+            waived: self.control.as_ref().map(waived),
+            waivable: self.waivable.clone(),
+            arena: self.arena.clone(),
+        }
     }
 
     pub(crate) fn wants(&self, attack: &Attack) -> bool {
-        attack.risk <= self.risk && self.only.as_ref().is_none_or(|part| attack.path().contains(part))
+        let path = attack.path();
+        attack.risk <= self.risk
+            && self.only.as_ref().is_none_or(|part| path.contains(part))
+            && self.attack.as_ref().is_none_or(|whole| path == *whole)
     }
 }
 
@@ -72,15 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn a_control_waives_every_layer_or_is_none() {
-        let all = ["zeroboot-attack", "--control", "c", "--control-risk", "machine"];
-        let some = all.iter().copied().chain(["--waivable", "filter,landlock"]);
-        let (all, some) = (Arguments::try_parse_from(all).unwrap(), Arguments::try_parse_from(some).unwrap());
-        for attack in zeroboot_attack::catalogue::all() {
-            assert!(all.controls(attack), "{}", attack.path());
-            let alone = attack.layers.iter().all(|layer| matches!(layer, Layer::Filter | Layer::Landlock));
-            assert_eq!(some.controls(attack), alone, "{}", attack.path());
-        }
+    fn one_attack_is_wanted_by_its_whole_name() {
+        let read =
+            |words: [&str; 2]| Arguments::try_parse_from(["zeroboot-attack"].iter().chain(&words)).unwrap();
+        let count = |arguments: &Arguments| {
+            zeroboot_attack::catalogue::all().filter(|attack| arguments.wants(attack)).count()
+        };
+        assert_eq!(count(&read(["--attack", "kernel/bpf"])), 1);
+        assert_eq!(count(&read(["--only", "kernel/bpf"])), 2);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! | [`sandbox`] | starting the sandbox's command, listening to it, ending it |
 //! | [`verdict`] | what an attack says: `held`, `through` or `skipped` |
 //! | [`suite`] | running an attack and judging what came out |
+//! | [`control`] | running it again where it shall succeed |
 //!
 //! Each attack bounds itself in time and in what it takes, and removes what it has made. Some succeed by asking only:
 //! they open a setting for writing and write nothing, or make a privileged call with arguments that only a privileged
@@ -26,6 +27,7 @@
 
 pub mod bait;
 pub mod catalogue;
+pub mod control;
 pub mod program;
 pub mod sandbox;
 pub mod suite;

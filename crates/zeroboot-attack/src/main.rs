@@ -2,19 +2,24 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod proof;
 mod report;
 
 use std::fs;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
 
 use anyhow::Context;
 use clap::Parser;
 
 use arguments::Arguments;
+use proof::{Proof, Unproven};
 use report::{Entry, Report, Standing};
 use zeroboot_attack::bait::Bait;
-use zeroboot_attack::catalogue::{self, Attack};
-use zeroboot_attack::suite::{self, Commands, Outcome};
+use zeroboot_attack::catalogue::{self, Attack, Risk};
+use zeroboot_attack::control;
+use zeroboot_attack::suite::{self, Commands};
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -38,28 +43,39 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     };
     let commands = Commands { one: sandbox.clone(), pair: arguments.pair.clone() };
     let bait = Bait::lay(calls(arguments)?)?;
-    if arguments.control.is_none() {
-        report
-            .note("controls are not run: without --control nothing shows that each attack can succeed here");
+    let unproven = arguments.unproven.as_deref().map(Unproven::read).transpose()?;
+    let places = arguments.places();
+    if places.waived.is_none() && places.arena.is_none() {
+        report.note(
+            "controls are not run: without --control or --arena nothing shows that an attack can succeed here",
+        );
     }
-    for attack in chosen {
-        let done = suite::run(attack, &commands, &bait)?;
-        let standing = Standing::of(&done.outcome, suite::is_open(attack, &arguments.open));
-        let control = control(attack, arguments, &bait)?;
-        report.add(&Entry { attack, standing, outcome: done.outcome, took: done.took, control });
-    }
+    let controlled = |attack: &Attack| attack.risk <= arguments.control_risk;
+    // What takes the whole machine would disturb its control, and the other way round: one after the other.
+    let apart = |attack: &Attack| attack.risk == Risk::Machine;
+    thread::scope(|scope| {
+        let (send, controls) = mpsc::channel();
+        let beside = chosen.iter().filter(|attack| controlled(attack) && !apart(attack));
+        let (places, bait) = (&places, &bait);
+        // It ends early when nobody listens any more.
+        scope.spawn(move || {
+            beside.map(|attack| control::run(attack, places, bait)).try_for_each(|it| send.send(it))
+        });
+        for attack in &chosen {
+            let done = suite::run(attack, &commands, bait)?;
+            let standing = Standing::of(&done.outcome, suite::is_open(attack, &arguments.open));
+            let control = match (controlled(attack), apart(attack)) {
+                (false, _) => None,
+                (true, true) => control::run(attack, places, bait)?,
+                (true, false) => controls.recv().context("the controls have ended early")??,
+            };
+            let proof = Proof::of(attack, control, unproven.as_ref());
+            report.add(&Entry { attack, standing, outcome: done.outcome, took: done.took, proof });
+        }
+        anyhow::Ok(())
+    })?;
     report.end();
     Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The attack again, where every layer that stops it is waived. `None` where that is not asked for, cannot be, or is too dangerous.
-fn control(attack: &Attack, arguments: &Arguments, bait: &Bait) -> anyhow::Result<Option<Outcome>> {
-    let Some(control) = arguments.control.as_ref().filter(|_| arguments.controls(attack)) else {
-        return Ok(None);
-    };
-    let waived: Vec<_> = attack.layers.iter().map(|layer| layer.name()).collect();
-    let commands = Commands { one: control.replace("{waived}", &waived.join(",")), pair: None };
-    Ok(Some(suite::run(attack, &commands, bait)?.outcome))
 }
 
 /// The names in the file, one or several a line.

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use zeroboot_attack::catalogue::{Attack, Group};
+use zeroboot_attack::control::Control;
 use zeroboot_attack::suite::Outcome;
+
+use crate::proof::Proof;
 
 /// How an attack counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +59,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) standing: Standing,
     pub(crate) outcome: Outcome,
     pub(crate) took: Duration,
-    pub(crate) control: Option<Outcome>,
+    pub(crate) proof: Proof,
 }
 
 /// A standard stream. Where it is closed there is nobody to tell.
@@ -91,14 +94,14 @@ pub(crate) struct Report {
     width: usize,
     group: Option<Group>,
     counts: BTreeMap<Standing, usize>,
-    controls: BTreeMap<&'static str, usize>,
+    proofs: BTreeMap<&'static str, usize>,
 }
 
 impl Report {
     pub(crate) fn new(json: bool, chosen: &[&Attack]) -> Self {
         let width = chosen.iter().map(|attack| attack.name.len()).max().unwrap_or(0);
-        let (counts, controls) = (BTreeMap::new(), BTreeMap::new());
-        Self { to: Stream::output(), json, width, group: None, counts, controls }
+        let (counts, proofs) = (BTreeMap::new(), BTreeMap::new());
+        Self { to: Stream::output(), json, width, group: None, counts, proofs }
     }
 
     pub(crate) fn note(&mut self, text: &str) {
@@ -129,9 +132,7 @@ impl Report {
 
     pub(crate) fn add(&mut self, entry: &Entry<'_>) {
         *self.counts.entry(entry.standing).or_default() += 1;
-        if let Some(control) = &entry.control {
-            *self.controls.entry(control.word()).or_default() += 1;
-        }
+        *self.proofs.entry(entry.proof.word()).or_default() += 1;
         if self.json {
             return self.document(entry);
         }
@@ -139,18 +140,10 @@ impl Report {
         // Padded before it is painted: colours have no width.
         let word = self.to.painted(&format!("{:7}", entry.standing.word()), entry.standing.colour());
         let name = format!("{:width$}", entry.attack.name, width = self.width);
-        self.to.line(&format!("  {name}  {word}  {}", short(entry.outcome.detail())));
-        match &entry.control {
-            Some(Outcome::Through(_)) | None => {}
-            Some(other) => {
-                let detail = short(other.detail());
-                self.to.line(&format!(
-                    "  {:width$}  control proves nothing: {} ({detail})",
-                    "",
-                    other.word(),
-                    width = self.width
-                ));
-            }
+        let shown = entry.proof.word();
+        self.to.line(&format!("  {name}  {word}  {shown:7}  {}", short(entry.outcome.detail())));
+        if let Some(complaint) = entry.proof.complaint() {
+            self.to.line(&format!("  {:width$}  {}", "", short(&complaint), width = self.width));
         }
     }
 
@@ -159,23 +152,30 @@ impl Report {
         if self.json {
             let counts: BTreeMap<_, _> =
                 Standing::ALL.map(|each| (each.word().to_lowercase(), self.count(each))).into();
-            self.to.line(&json!({ "summary": counts, "controls": self.controls }).to_string());
+            self.to.line(&json!({ "summary": counts, "controls": self.proofs }).to_string());
             return;
         }
         let total: usize = self.counts.values().sum();
         let counts = Standing::ALL.map(|each| format!("{} {}", self.count(each), each.word().to_lowercase()));
-        let controls = if self.controls.is_empty() {
-            "no controls".to_owned()
-        } else {
-            let proved = self.controls.get("through").copied().unwrap_or(0);
-            format!("{proved} of {} controls got through", self.controls.values().sum::<usize>())
-        };
-        self.to.line(&format!("\n{total} attacks: {}; {controls}", counts.join(", ")));
+        let [waived, arena, excused, missing] =
+            ["waived", "arena", "-", "MISSING"].map(|word| self.proofs(word));
+        self.to.line(&format!("\n{total} attacks: {}", counts.join(", ")));
+        self.to.line(&format!(
+            "{} of them seen to succeed elsewhere ({waived} with their layers waived, {arena} in the arena); {excused} \
+             not, for reasons given; {missing} not, without one",
+            waived + arena
+        ));
     }
 
-    /// Whether nothing got through, and everything was judged.
+    /// Whether nothing got through, everything was judged, and no expected proof is missing.
     pub(crate) fn is_clean(&self) -> bool {
-        self.count(Standing::Through) == 0 && self.count(Standing::Unclear) == 0
+        self.count(Standing::Through) == 0
+            && self.count(Standing::Unclear) == 0
+            && self.proofs("MISSING") == 0
+    }
+
+    fn proofs(&self, word: &str) -> usize {
+        self.proofs.get(word).copied().unwrap_or(0)
     }
 
     fn count(&self, standing: Standing) -> usize {
@@ -193,9 +193,12 @@ impl Report {
         document["standing"] = json!(entry.standing.word().to_lowercase());
         document["detail"] = json!(entry.outcome.detail());
         document["took_ms"] = json!(u64::try_from(entry.took.as_millis()).unwrap_or(u64::MAX));
-        if let Some(control) = &entry.control {
-            document["control"] = json!({ "outcome": control.word(), "detail": control.detail() });
-        }
+        document["control"] = match &entry.proof {
+            Proof::Shown(Control { place, outcome }) => {
+                json!({ "by": place.word(), "detail": outcome.detail() })
+            }
+            other => json!({ "by": null, "detail": other.complaint() }),
+        };
         self.to.line(&document.to_string());
     }
 }

@@ -58,6 +58,6 @@ fn a_bare_interpreter_holds_nothing() {
 
 #[test]
 fn a_careless_fork_leaves_everything() {
-    let server = format!("python3 {}/tests/naive_fork.py", env!("CARGO_MANIFEST_DIR"));
+    let server = format!("python3 {}/arena/careless.py", env!("CARGO_MANIFEST_DIR"));
     all_get_through(&IN_A_CARELESS_FORK, &Commands { one: server.clone(), pair: Some(server) });
 }

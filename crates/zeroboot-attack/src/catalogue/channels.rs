@@ -11,7 +11,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack!(Channels "channels" "system-v-semaphores" [Filter, IpcNamespace] Harmless Pair),
     attack!(Channels "channels" "message-queue" [Filter, IpcNamespace] Harmless Pair),
     attack!(Channels "channels" "abstract-name" [Filter, NetNamespace, Landlock] Harmless Pair),
-    attack!(Channels "channels" "loopback" [Filter, NetNamespace] Harmless Pair),
+    attack!(Channels "channels" "loopback" [Filter, NetNamespace, Landlock] Harmless Pair),
     attack!(Channels "channels" "file-lock" [OwnLocks] Harmless Pair),
     attack!(Channels "channels" "record-lock" [OwnLocks] Harmless Pair),
     attack!(Channels "channels" "lease" [Filter, Capabilities] Harmless),
