@@ -21,6 +21,9 @@ use zeroboot_attack::catalogue::{self, Attack, Risk};
 use zeroboot_attack::control;
 use zeroboot_attack::suite::{self, Commands};
 
+/// How many controls run beside the attacks: most of their time they wait.
+const WORKERS: usize = 2;
+
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(code) => code,
@@ -54,20 +57,30 @@ fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     // What takes the whole machine would disturb its control, and the other way round: one after the other.
     let apart = |attack: &Attack| attack.risk == Risk::Machine;
     thread::scope(|scope| {
-        let (send, controls) = mpsc::channel();
-        let beside = chosen.iter().filter(|attack| controlled(attack) && !apart(attack));
         let (places, bait) = (&places, &bait);
-        // It ends early when nobody listens any more.
-        scope.spawn(move || {
-            beside.map(|attack| control::run(attack, places, bait)).try_for_each(|it| send.send(it))
-        });
+        let beside: Vec<_> =
+            chosen.iter().copied().filter(|attack| controlled(attack) && !apart(attack)).collect();
+        let start = |worker| {
+            let (send, receive) = mpsc::channel();
+            let part: Vec<_> = beside.iter().copied().skip(worker).step_by(WORKERS).collect();
+            // It ends early when nobody listens any more.
+            scope.spawn(move || {
+                part.iter().map(|attack| control::run(attack, places, bait)).try_for_each(|it| send.send(it))
+            });
+            receive
+        };
+        let workers: Vec<_> = (0..WORKERS).map(start).collect();
+        let mut controls = workers.iter().cycle();
         for attack in &chosen {
             let done = suite::run(attack, &commands, bait)?;
             let standing = Standing::of(&done.outcome, suite::is_open(attack, &arguments.open));
             let control = match (controlled(attack), apart(attack)) {
                 (false, _) => None,
                 (true, true) => control::run(attack, places, bait)?,
-                (true, false) => controls.recv().context("the controls have ended early")??,
+                (true, false) => {
+                    let next = controls.next().and_then(|worker| worker.recv().ok());
+                    next.context("the controls have ended early")??
+                }
             };
             let proof = Proof::of(attack, control, unproven.as_ref());
             report.add(&Entry { attack, standing, outcome: done.outcome, took: done.took, proof });

@@ -74,7 +74,8 @@ impl Proof {
     pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::Shown(control) => control.place.word(),
-            Self::Excused { .. } | Self::Missing { expected: Expected::Nothing, .. } => "-",
+            Self::Excused { .. } => "excused",
+            Self::Missing { expected: Expected::Nothing, .. } => "-",
             Self::Missing { expected: Expected::Through, .. } => "MISSING",
         }
     }
@@ -121,7 +122,7 @@ mod tests {
             Proof::of(attack, Some(Control { place: Place::Arena, outcome }), unproven).word()
         };
         let (held, through) = (Outcome::Held(String::new()), Outcome::Through(String::new()));
-        assert_eq!(word("kernel/swap", held.clone(), Some(&list)), "-");
+        assert_eq!(word("kernel/swap", held.clone(), Some(&list)), "excused");
         assert_eq!(word("kernel/bpf", held.clone(), Some(&list)), "MISSING");
         assert_eq!(word("kernel/bpf", held, None), "-");
         assert_eq!(word("kernel/swap", through, Some(&list)), "arena");

@@ -158,12 +158,13 @@ impl Report {
         let total: usize = self.counts.values().sum();
         let counts = Standing::ALL.map(|each| format!("{} {}", self.count(each), each.word().to_lowercase()));
         let [waived, arena, excused, missing] =
-            ["waived", "arena", "-", "MISSING"].map(|word| self.proofs(word));
+            ["waived", "arena", "excused", "MISSING"].map(|word| self.proofs(word));
         self.to.line(&format!("\n{total} attacks: {}", counts.join(", ")));
         self.to.line(&format!(
-            "{} of them seen to succeed elsewhere ({waived} with their layers waived, {arena} in the arena); {excused} \
-             not, for reasons given; {missing} not, without one",
-            waived + arena
+            "{} seen to succeed elsewhere ({waived} with their layers waived, {arena} in the arena); {excused} excused, \
+             with reasons; {} unproven",
+            waived + arena,
+            missing + self.proofs("-")
         ));
     }
 
