@@ -104,6 +104,8 @@ def build_tree(files):
     os.symlink("pts/ptmx", ROOT + "/dev/ptmx")
     mount("arena", ROOT + "/proc", "proc")
     mount("arena", ROOT + "/sys", "sysfs")
+    # Only newer kernels let a namespace mount it.
+    LIBC.mount(b"arena", (ROOT + "/proc/sys/fs/binfmt_misc").encode(), b"binfmt_misc", 0, None)
     for place, source in files.items():
         with open(ROOT + place, "wb") as copy:
             shutil.copyfileobj(source, copy)

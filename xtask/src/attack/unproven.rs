@@ -54,6 +54,7 @@ const REASONS: &[(&str, &[&str])] = &[
             "files/overwrite-programs",
             "kernel/core-pattern",
             "kernel/write-sysfs",
+            "kernel/debug-files",
             "channels/lease",
         ],
     ),
@@ -66,8 +67,6 @@ const REASONS: &[(&str, &[&str])] = &[
             "kernel/ports",
             "kernel/x32-calls",
             "kernel/sysrq",
-            "kernel/binary-formats",
-            "kernel/debug-files",
             "network/kernel-crypto",
         ],
     ),
@@ -93,6 +92,10 @@ const REASONS: &[(&str, &[&str])] = &[
     ("the kernel has no way above a root that is the root of its mount tree", &["files/climb"]),
     ("the host's files and a directory to write in are never one mount", &["files/hard-link-out"]),
     ("the memory of two forks that live at once is never the same", &["after-fork/sibling-secret"]),
+    (
+        "before Linux 6.7 the register is the host's root's, and some kernels have none",
+        &["kernel/binary-formats"],
+    ),
     ("the kernel leaves one thread after a fork", &["after-fork/threads-left"]),
     ("it needs processors that are idle", &["resources/processor-hog"]),
 ];
