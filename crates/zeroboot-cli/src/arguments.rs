@@ -55,6 +55,9 @@ pub(crate) struct RunOptions {
     /// Which interpreter; a virtualenv's works with its packages.
     #[arg(long, value_name = "PATH", default_value = "python3")]
     pub(crate) python: PathBuf,
+    /// Without the interpreter's module site, as by its own option -S: no installed packages; starts faster.
+    #[arg(long)]
+    pub(crate) no_site: bool,
     /// A file to run in the template after the imports; scripts import from it as `warm`.
     #[arg(long, value_name = "FILE")]
     pub(crate) warm: Option<PathBuf>,

@@ -96,6 +96,9 @@ fn build(options: &RunOptions) -> Result<Template, Failure> {
     for module in &options.import {
         builder = builder.import(module);
     }
+    if options.no_site {
+        builder = builder.without_site();
+    }
     if let Some(file) = &options.warm {
         builder = builder.warm_file(file);
     }

@@ -163,6 +163,8 @@ fn policy_file() -> Result<(), Failed> {
     let waived = missing.contains(&"session".into()) && missing.contains(&"filter".into());
     expect("waived", waived && document["seal"]["seccomp_filters"] == 0, &output)?;
 
+    let output = zeroboot(&["-q", "--no-site", "-c", "import sys; print(sys.flags.no_site)"]).output()?;
+    expect("no site", output.stdout == b"1\n", &output)?;
     let output = zeroboot(&["--json", "-c", "1"]).output()?;
     let [document] = &documents(&output)?[..] else { return Err(format!("{output:?}").into()) };
     expect("strict", document["seal"]["landlock"].as_u64() > Some(0), &output)

@@ -13,6 +13,7 @@ use zeroboot::{BuildError, InterpreterError, Template};
 fn main() -> ExitCode {
     run(vec![
         Trial::test("a_warm_file_is_a_module", warm_file),
+        Trial::test("an_interpreter_without_site_has_the_standard_library_alone", without_site),
         Trial::test("what_the_rehearsal_wrote_costs_no_faults", rehearsal),
         Trial::test("a_rehearsal_that_fails_leaves_a_template_that_serves", failing_rehearsal),
         Trial::test("a_rehearsal_leaves_nothing_behind", rehearsal_is_a_sandbox),
@@ -51,6 +52,16 @@ fn warm_file() -> Result<(), Failed> {
     let template = Template::python().warm_file(&file.0).build()?;
     let outcome = template.run("from warm import answer; print(answer)")?;
     if outcome.stdout_lossy() == "42\n" { Ok(()) } else { Err(outcome.stderr_lossy().into_owned().into()) }
+}
+
+fn without_site() -> Result<(), Failed> {
+    let code = "import json, random, sys\nprint(sys.flags.no_site, 'site' in sys.modules, [p for p in sys.path if p.endswith('-packages')])";
+    let outcome = Template::python().without_site().import("sqlite3").build()?.run(code)?;
+    if outcome.stdout_lossy() != "1 False []\n" {
+        return Err(format!("{outcome:?}").into());
+    }
+    let outcome = Template::python().build()?.run("import sys; print('site' in sys.modules)")?;
+    if outcome.stdout_lossy() == "True\n" { Ok(()) } else { Err(format!("{outcome:?}").into()) }
 }
 
 fn rehearsal() -> Result<(), Failed> {

@@ -1,6 +1,7 @@
 //! The figures, and one round of all of them.
 
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,30 @@ use zeroboot::Template;
 use zeroboot_benches::{Floor, Memory};
 use zeroboot_fork::monotonic_ns;
 
-/// The job of both Pythons.
+/// The job of every Python.
 const JOB: &str = "print(1+1)";
 const RESULT: &[u8] = b"2\n";
+
+/// Every figure, in the order in which it is told.
+const FIGURES: [(&str, &str); 13] = [
+    ("floor", "bare clone3 in a small process, to first instruction"),
+    ("fork_10m", "the same with 10 MiB written, frozen"),
+    ("fork_1g", "... with 1 GiB, frozen"),
+    ("fork_1g_plain", "... with 1 GiB, not frozen"),
+    ("spawn", "Rust template, strict: request to first user instruction"),
+    ("spawn_python", "Python template without site, strict: request to the result"),
+    ("spawn_python_total", "... until all of it is gone, and measured"),
+    ("cold_python", "the same interpreter as a command, -I -S -c"),
+    ("cold_python_result", "... to its result alone"),
+    ("spawn_python_site", "Python template with site, strict: request to the result"),
+    ("spawn_python_site_total", "... until all of it is gone, and measured"),
+    ("cold_python_site", "the same interpreter as a command, -I -c"),
+    ("cold_python_site_result", "... to its result alone"),
+];
+
+/// How often the figures that take many milliseconds are measured: once in so many rounds, at their end, so that what
+/// they leave behind in caches disturbs few of the others.
+const SLOW: u64 = 16;
 
 /// The samples of one figure, in the order in which they were taken.
 #[derive(Debug)]
@@ -22,10 +44,6 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
-    fn new(name: &'static str, what: &'static str) -> Self {
-        Self { name, what, times: Vec::new() }
-    }
-
     /// The sample that a share of all does not exceed.
     pub(crate) fn quantile(&self, share: f64) -> Duration {
         quantile(&self.times, share)
@@ -46,14 +64,7 @@ pub(crate) fn quantile(times: &[Duration], share: f64) -> Duration {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-fn larger(mebibytes: u32, memory: Memory) -> anyhow::Result<Floor> {
-    let mut process = Floor::with_memory(mebibytes, memory).context("cannot start a larger process")?;
-    // It answers when all of its memory is written, and frozen.
-    process.measure().with_context(|| format!("the process with {mebibytes} MiB, {memory:?}"))?;
-    Ok(process)
-}
-
-/// Everything that is measured, and what it is measured with.
+/// What is measured, and what it is measured with.
 pub(crate) struct Bench {
     small: Floor,
     frozen_10m: Floor,
@@ -61,15 +72,9 @@ pub(crate) struct Bench {
     plain_1g: Floor,
     function: Template,
     python: Template,
-    pub(crate) floor: Samples,
-    pub(crate) fork_10m: Samples,
-    pub(crate) fork_1g: Samples,
-    pub(crate) fork_1g_plain: Samples,
-    pub(crate) spawn: Samples,
-    pub(crate) spawn_python: Samples,
-    pub(crate) cold_python: Samples,
-    pub(crate) spawn_python_total: Samples,
-    pub(crate) cold_python_result: Samples,
+    python_site: Template,
+    samples: Vec<Samples>,
+    rounds: u64,
 }
 
 impl Bench {
@@ -80,19 +85,10 @@ impl Bench {
             frozen_1g: larger(1024, Memory::Frozen)?,
             plain_1g: larger(1024, Memory::Plain)?,
             function: Template::function("now").build()?,
-            python: Template::python().build()?,
-            floor: Samples::new("floor", "bare clone3 in a small process, to first instruction"),
-            fork_10m: Samples::new("fork_10m", "the same with 10 MiB written, frozen"),
-            fork_1g: Samples::new("fork_1g", "... with 1 GiB, frozen"),
-            fork_1g_plain: Samples::new("fork_1g_plain", "... with 1 GiB, not frozen"),
-            spawn: Samples::new("spawn", "Rust template, strict: request to first user instruction"),
-            spawn_python: Samples::new("spawn_python", "Python template, strict: request to the result"),
-            spawn_python_total: Samples::new(
-                "spawn_python_total",
-                "... until all of it is gone, and measured",
-            ),
-            cold_python: Samples::new("cold_python", "the same interpreter as a command, -I -S -c"),
-            cold_python_result: Samples::new("cold_python_result", "... to its result alone"),
+            python: Template::python().without_site().build()?,
+            python_site: Template::python().build()?,
+            samples: FIGURES.map(|(name, what)| Samples { name, what, times: Vec::new() }).into(),
+            rounds: 0,
         })
     }
 
@@ -103,68 +99,93 @@ impl Bench {
         })
     }
 
-    pub(crate) fn all(&self) -> [&Samples; 9] {
-        [
-            &self.floor,
-            &self.fork_10m,
-            &self.fork_1g,
-            &self.fork_1g_plain,
-            &self.spawn,
-            &self.spawn_python,
-            &self.spawn_python_total,
-            &self.cold_python,
-            &self.cold_python_result,
-        ]
+    pub(crate) fn all(&self) -> &[Samples] {
+        &self.samples
+    }
+
+    /// Those of one figure; there are none of a name that is not in the table.
+    pub(crate) fn of(&self, name: &str) -> anyhow::Result<&Samples> {
+        self.samples.iter().find(|samples| samples.name == name).with_context(|| format!("no figure {name}"))
     }
 
     /// Drops the samples so far.
     pub(crate) fn forget(&mut self) {
-        for samples in [
-            &mut self.floor,
-            &mut self.fork_10m,
-            &mut self.fork_1g,
-            &mut self.fork_1g_plain,
-            &mut self.spawn,
-            &mut self.spawn_python,
-            &mut self.cold_python,
-            &mut self.spawn_python_total,
-            &mut self.cold_python_result,
-        ] {
-            samples.times.clear();
-        }
+        self.samples.iter_mut().for_each(|samples| samples.times.clear());
+        self.rounds = 0;
     }
 
-    /// One sample of each figure, one after the other.
+    fn took(&mut self, name: &str, time: Duration) -> anyhow::Result<()> {
+        let found = self.samples.iter_mut().find(|samples| samples.name == name);
+        found.with_context(|| format!("no figure {name}"))?.times.push(time);
+        Ok(())
+    }
+
+    /// One sample of each figure, one after the other; of the slow ones now and then.
     pub(crate) fn round(&mut self) -> anyhow::Result<()> {
-        self.floor.times.push(self.small.measure().context("the floor")?);
-        self.fork_10m.times.push(self.frozen_10m.measure().context("the frozen process with 10 MiB")?);
-        self.fork_1g.times.push(self.frozen_1g.measure().context("the frozen process with 1 GiB")?);
-        self.fork_1g_plain.times.push(self.plain_1g.measure().context("the plain process with 1 GiB")?);
+        let time = self.small.measure().context("the floor")?;
+        self.took("floor", time)?;
+        let time = self.frozen_10m.measure().context("the frozen process with 10 MiB")?;
+        self.took("fork_10m", time)?;
+        let time = self.frozen_1g.measure().context("the frozen process with 1 GiB")?;
+        self.took("fork_1g", time)?;
 
         let before = monotonic_ns();
         let first_instruction: u64 = self.function.call(&())?;
-        self.spawn.times.push(Duration::from_nanos(first_instruction.saturating_sub(before)));
+        self.took("spawn", Duration::from_nanos(first_instruction.saturating_sub(before)))?;
 
-        let before = Instant::now();
-        let outcome = self.python.run(JOB)?;
-        self.spawn_python_total.times.push(before.elapsed());
-        ensure!(outcome.stdout == RESULT, "the sandbox gave {:?}", outcome.stdout_lossy());
-        // The result is two bytes: they came at once.
-        let first = outcome.account.times.first_output.context("the time of the first output")?;
-        self.spawn_python.times.push(first);
+        let interpreter = self.python.interpreter().context("a Python template")?.executable().to_owned();
+        let (result, total) = sandbox(&self.python)?;
+        self.took("spawn_python", result)?;
+        self.took("spawn_python_total", total)?;
+        let (result, total) = command(&interpreter, &["-I", "-S", "-c", JOB])?;
+        self.took("cold_python_result", result)?;
+        self.took("cold_python", total)?;
 
-        let interpreter = self.python.interpreter().context("a Python template")?;
-        let mut cold = Command::new(interpreter.executable());
-        cold.args(["-I", "-S", "-c", JOB]).env_clear().stdin(Stdio::null()).stdout(Stdio::piped());
-        let before = Instant::now();
-        let mut cold = cold.spawn().context("the cold interpreter")?;
-        let mut result = [0; RESULT.len()];
-        let mut stdout = cold.stdout.take().context("the cold interpreter's output")?;
-        stdout.read_exact(&mut result).context("the cold interpreter's result")?;
-        self.cold_python_result.times.push(before.elapsed());
-        cold.wait().context("the cold interpreter's end")?;
-        self.cold_python.times.push(before.elapsed());
-        ensure!(result == RESULT, "the cold interpreter gave {result:?}");
+        if self.rounds % SLOW == 0 {
+            let (result, total) = sandbox(&self.python_site)?;
+            self.took("spawn_python_site", result)?;
+            self.took("spawn_python_site_total", total)?;
+            let (result, total) = command(&interpreter, &["-I", "-c", JOB])?;
+            self.took("cold_python_site_result", result)?;
+            self.took("cold_python_site", total)?;
+            let time = self.plain_1g.measure().context("the plain process with 1 GiB")?;
+            self.took("fork_1g_plain", time)?;
+        }
+        self.rounds += 1;
         Ok(())
     }
+}
+
+fn larger(mebibytes: u32, memory: Memory) -> anyhow::Result<Floor> {
+    let mut process = Floor::with_memory(mebibytes, memory).context("cannot start a larger process")?;
+    // It answers when all of its memory is written, and frozen.
+    process.measure().with_context(|| format!("the process with {mebibytes} MiB, {memory:?}"))?;
+    Ok(process)
+}
+
+/// The job in a sandbox: how long until the host had the result, and until all of it was gone.
+fn sandbox(template: &Template) -> anyhow::Result<(Duration, Duration)> {
+    let before = Instant::now();
+    let outcome = template.run(JOB)?;
+    let total = before.elapsed();
+    ensure!(outcome.stdout == RESULT, "the sandbox gave {:?}", outcome.stdout_lossy());
+    // The result is two bytes: they came at once.
+    let first = outcome.account.times.first_output.context("the time of the first output")?;
+    Ok((first, total))
+}
+
+/// The job as a command: how long until its result was there, and until it had ended.
+fn command(interpreter: &Path, arguments: &[&str]) -> anyhow::Result<(Duration, Duration)> {
+    let mut cold = Command::new(interpreter);
+    cold.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::piped());
+    let before = Instant::now();
+    let mut cold = cold.spawn().context("the cold interpreter")?;
+    let mut result = [0; RESULT.len()];
+    let mut stdout = cold.stdout.take().context("the cold interpreter's output")?;
+    stdout.read_exact(&mut result).context("the cold interpreter's result")?;
+    let first = before.elapsed();
+    cold.wait().context("the cold interpreter's end")?;
+    let total = before.elapsed();
+    ensure!(result == RESULT, "the cold interpreter gave {result:?}");
+    Ok((first, total))
 }

@@ -10,14 +10,45 @@ use serde::Serialize;
 use super::figures::{Bench, Samples};
 use super::noise::Watch;
 
-/// The ratios, and what there is to say about each.
-const RATIOS: [(&str, &str); 5] = [
-    ("fork_size", "1 GiB over 10 MiB, frozen: goal <= 1.2"),
-    ("spawn_over_floor", "goal <= 2.5"),
-    ("cold_over_spawn_python", "goal >= 8 now, >= 15 in the end"),
-    ("cold_over_spawn_python_result", "result against result"),
-    ("cold_over_spawn_python_total", "end against end"),
+/// The ratios: of which figures' medians, and what there is to say about each.
+const RATIOS: [Ratio; 8] = [
+    Ratio::new("fork_size", "fork_1g", "fork_10m", "1 GiB over 10 MiB, frozen: goal <= 1.2"),
+    Ratio::new("spawn_over_floor", "spawn", "floor", "goal <= 2.5"),
+    Ratio::new("cold_over_spawn_python", "cold_python", "spawn_python", "goal >= 15"),
+    Ratio::new(
+        "cold_over_spawn_python_result",
+        "cold_python_result",
+        "spawn_python",
+        "result against result",
+    ),
+    Ratio::new("cold_over_spawn_python_total", "cold_python", "spawn_python_total", "end against end"),
+    Ratio::new("cold_over_spawn_python_site", "cold_python_site", "spawn_python_site", "both with site"),
+    Ratio::new(
+        "cold_over_spawn_python_site_result",
+        "cold_python_site_result",
+        "spawn_python_site",
+        "result against result",
+    ),
+    Ratio::new(
+        "bare_cold_over_spawn_python_site",
+        "cold_python",
+        "spawn_python_site",
+        "site in the sandbox alone",
+    ),
 ];
+
+struct Ratio {
+    name: &'static str,
+    over: &'static str,
+    under: &'static str,
+    note: &'static str,
+}
+
+impl Ratio {
+    const fn new(name: &'static str, over: &'static str, under: &'static str, note: &'static str) -> Self {
+        Self { name, over, under, note }
+    }
+}
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -42,33 +73,25 @@ struct Figure {
 impl Report {
     pub(crate) fn new(bench: &Bench, noise: &Watch) -> anyhow::Result<Self> {
         let figures: BTreeMap<_, _> =
-            bench.all().into_iter().map(|samples| (samples.name, Figure::of(samples))).collect();
-        let median = |samples: &Samples| samples.quantile(0.5).as_secs_f64();
-        let disturbances = noise.disturbances(&bench.floor)?;
-        let ratio = |over: &Samples, under: &Samples| round(median(over) / median(under));
+            bench.all().iter().map(|samples| (samples.name, Figure::of(samples))).collect();
+        let median = |name| -> anyhow::Result<f64> { Ok(bench.of(name)?.quantile(0.5).as_secs_f64()) };
+        let disturbances = noise.disturbances(bench.of("floor")?)?;
+        let mut ratios = BTreeMap::new();
         // What a disturbed run has measured stands there; what it proves is nothing.
-        let ratios = if disturbances.is_empty() {
-            BTreeMap::from([
-                ("fork_size", ratio(&bench.fork_1g, &bench.fork_10m)),
-                ("spawn_over_floor", ratio(&bench.spawn, &bench.floor)),
-                ("cold_over_spawn_python", ratio(&bench.cold_python, &bench.spawn_python)),
-                ("cold_over_spawn_python_result", ratio(&bench.cold_python_result, &bench.spawn_python)),
-                ("cold_over_spawn_python_total", ratio(&bench.cold_python, &bench.spawn_python_total)),
-            ])
-        } else {
-            BTreeMap::new()
-        };
+        for Ratio { name, over, under, .. } in RATIOS.iter().filter(|_| disturbances.is_empty()) {
+            ratios.insert(*name, round(median(over)? / median(under)?));
+        }
         let host = host(bench);
 
-        let mut table = format!("{:20}{:>10}{:>10}{:>8}\n", "", "p50 us", "p99 us", "n");
+        let mut table = format!("{:24}{:>10}{:>10}{:>8}\n", "", "p50 us", "p99 us", "n");
         for samples in bench.all() {
             let figure = &figures[samples.name];
             let Figure { p50, p99, n, .. } = figure;
-            writeln!(table, "{:20}{p50:10.1}{p99:10.1}{n:8}   {}", samples.name, samples.what)?;
+            writeln!(table, "{:24}{p50:10.1}{p99:10.1}{n:8}   {}", samples.name, samples.what)?;
         }
-        for (name, note) in RATIOS {
+        for Ratio { name, note, .. } in RATIOS {
             if let Some(ratio) = ratios.get(name) {
-                writeln!(table, "{name:30}{ratio:8.2}   {note}")?;
+                writeln!(table, "{name:35}{ratio:8.2}   {note}")?;
             }
         }
         let verdict = if disturbances.is_empty() { "ok" } else { "noisy" };

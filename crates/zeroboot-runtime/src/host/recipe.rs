@@ -37,9 +37,37 @@ pub(super) struct Recipe {
 /// Which program, and what it warms up.
 #[derive(Debug)]
 pub(super) enum Kind {
-    Python { interpreter: Interpreter, imports: Vec<String>, warm: Option<PathBuf>, rehearsal: String },
-    Function { name: String },
-    Command { program: PathBuf, arguments: Vec<String> },
+    Python {
+        interpreter: Interpreter,
+        imports: Vec<String>,
+        warm: Option<PathBuf>,
+        rehearsal: String,
+        site: Site,
+    },
+    Function {
+        name: String,
+    },
+    Command {
+        program: PathBuf,
+        arguments: Vec<String>,
+    },
+}
+
+/// Whether an interpreter imports its module `site` when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Site {
+    Imported,
+    Skipped,
+}
+
+impl Site {
+    /// The interpreter's options: its caller's environment and directory never count.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Imported => &["-I"],
+            Self::Skipped => &["-I", "-S"],
+        }
+    }
 }
 
 impl Recipe {
@@ -58,7 +86,7 @@ impl Recipe {
         ];
         let library = || reopen(LIBRARY.file());
         let (program, arguments, extras) = match &self.kind {
-            Kind::Python { interpreter, imports, warm, .. } => {
+            Kind::Python { interpreter, imports, warm, site, .. } => {
                 environment.extend(ONE_THREAD.map(|name| (name.to_owned(), "1".to_owned())));
                 binds.extend(interpreter.needs().iter().map(|path| (path.clone(), path.clone())));
                 let mut extras = vec![library()?, reopen(PYTHON.file())?];
@@ -67,8 +95,8 @@ impl Recipe {
                         .map_err(|source| BuildError::WarmFile { path: path.clone(), source })?;
                     extras.push(file.into());
                 }
-                let mut arguments = vec!["-I".to_owned(), "-c".to_owned(), LOADER.to_owned(), self.path()];
-                arguments.extend(imports.iter().cloned());
+                let options = site.options().iter().copied().chain(["-c", LOADER]).map(str::to_owned);
+                let arguments = options.chain([self.path()]).chain(imports.iter().cloned()).collect();
                 (Program::Path(interpreter.executable().to_owned()), arguments, extras)
             }
             Kind::Function { name } => {
