@@ -5,7 +5,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
@@ -189,35 +189,77 @@ impl SealReader {
     }
 
     /// Reads what holds for the process `pid`, as the reader's own `/proc` numbers it; with a group, it must be in a leaf of
-    /// that.
+    /// that. The same as [`begin`](Self::begin) and [`Reading::finish`] at once.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn read(&self, pid: u32, group: Option<&GroupReader>) -> Result<Seal, SealError> {
+        self.begin(pid)?.finish(group)
+    }
+
+    /// Reads of a fresh fork what its hardening does not change: the namespaces that it was born in.
     ///
     /// The directory of the process is opened once, so that all answers are about one process even if its number is
     /// used again. Whether it is the meant one is the caller's to know: it holds a pidfd, or has not reaped it.
     ///
     /// # Errors
     /// [`SealError`].
-    pub fn read(&self, pid: u32, group: Option<&GroupReader>) -> Result<Seal, SealError> {
+    pub fn begin(&self, pid: u32) -> Result<Reading, SealError> {
         let there = open_directory(format!("/proc/{pid}").as_str()).map_err(|source| {
             if is_gone(source) { SealError::Gone(pid) } else { SealError::Open { pid, source } }
         })?;
+        let mut reading = Reading { pid, there, own: self.own, namespaces: Vec::new() };
+        reading.look_at(&BORN)?;
+        Ok(reading)
+    }
+}
 
-        let text = status(&there).map_err(|source| match source.raw_os_error().map(Errno::from_raw) {
-            Some(errno) if is_gone(errno) => SealError::Gone(pid),
-            _ => SealError::Status { pid, source },
-        })?;
-        let status = Status { pid, text: &text };
+/// The namespaces that a process has from its birth: it could leave them only by privileges that it gives up.
+const BORN: [Namespace; 4] = [Namespace::User, Namespace::Pid, Namespace::Uts, Namespace::Cgroup];
 
-        let mut namespaces = Vec::with_capacity(Namespace::ALL.len());
-        for (own, namespace) in self.own.iter().zip(Namespace::ALL) {
-            match identity(&there, namespace) {
-                Ok(identity) if identity == *own => {}
-                Ok(_) => namespaces.push(namespace),
+/// Those that it joins while it hardens itself.
+const JOINED: [Namespace; 3] = [Namespace::Mount, Namespace::Ipc, Namespace::Net];
+
+/// A seal that is read in part.
+#[derive(Debug)]
+pub struct Reading {
+    pid: u32,
+    there: OwnedFd,
+    own: [Identity; Namespace::ALL.len()],
+    /// Those that are not the reader's own.
+    namespaces: Vec<Namespace>,
+}
+
+impl Reading {
+    fn look_at(&mut self, namespaces: &[Namespace]) -> Result<(), SealError> {
+        let pid = self.pid;
+        for &namespace in namespaces {
+            match identity(&self.there, namespace) {
+                Ok(identity) if identity == self.own[namespace as usize] => {}
+                Ok(_) => self.namespaces.push(namespace),
                 Err(errno) if is_gone(errno) => return Err(SealError::Gone(pid)),
                 Err(source) => return Err(SealError::Namespace { pid, namespace, source }),
             }
         }
+        Ok(())
+    }
 
-        let cgroup = group.map(|group| bounds(&there, pid, group)).transpose()?;
+    /// Reads the rest, of a process that has hardened itself; with a group, it must be in a leaf of that.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn finish(mut self, group: Option<&GroupReader>) -> Result<Seal, SealError> {
+        let pid = self.pid;
+        let text =
+            status(&self.there).map_err(|source| match source.raw_os_error().map(Errno::from_raw) {
+                Some(errno) if is_gone(errno) => SealError::Gone(pid),
+                _ => SealError::Status { pid, source },
+            })?;
+        let status = Status { pid, text: &text };
+        self.look_at(&JOINED)?;
+        self.namespaces.sort_by_key(|namespace| *namespace as usize);
+
+        let cgroup = group.map(|group| bounds(&self.there, pid, group)).transpose()?;
         let mut missing = Vec::new();
         if cgroup.as_ref().is_none_or(|bounds| bounds.memory.is_none()) {
             missing.push(Missing::MemoryLimit);
@@ -232,7 +274,7 @@ impl SealReader {
             no_new_privs: status.number("NoNewPrivs:", 10)? == 1,
             seccomp_filters: status.filters()?,
             capabilities: status.capabilities()?,
-            namespaces,
+            namespaces: self.namespaces,
             landlock: None,
             cgroup,
             missing,
@@ -278,7 +320,7 @@ impl Seal {
     }
 }
 
-fn open_directory<P: ?Sized + nix::NixPath>(path: &P) -> Result<std::os::fd::OwnedFd, Errno> {
+fn open_directory<P: ?Sized + nix::NixPath>(path: &P) -> Result<OwnedFd, Errno> {
     open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
 }
 

@@ -12,7 +12,7 @@ use tracing::{debug, debug_span, warn};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_isolation::cgroup::{Controller, Controllers, GroupReader};
 use zeroboot_isolation::policy::{Policy, Protection, Protections, Rule};
-use zeroboot_isolation::seal::{Seal, SealError, SealReader};
+use zeroboot_isolation::seal::SealReader;
 use zeroboot_isolation::world::IdMap;
 
 use super::embedded::WARDEN;
@@ -82,9 +82,14 @@ impl Generation {
         self.control.as_ref().expect("taken in drop only").as_fd()
     }
 
-    /// What holds one of its sandboxes.
-    pub(super) fn seal(&self, pid: u32) -> Result<Seal, SealError> {
-        self.seals.read(pid, self.group.as_ref())
+    /// How its sandboxes are looked at.
+    pub(super) fn seals(&self) -> &SealReader {
+        &self.seals
+    }
+
+    /// What bounds them as a whole, if anything.
+    pub(super) fn group(&self) -> Option<&GroupReader> {
+        self.group.as_ref()
     }
 
     /// What its sandboxes must have.

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use zeroboot_fork::{Exit, ExitStatus};
 use zeroboot_isolation::cgroup::Usage;
+use zeroboot_isolation::child::Stamps;
 use zeroboot_isolation::seal::Seal;
 pub use zeroboot_telemetry::{Cpu, Faults, Memory};
+
+use crate::protocol::SpawnStamps;
 
 /// How a sandbox ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +72,20 @@ pub struct Times {
     pub total: Duration,
     /// The parts of `spawn`, in order; they add up to it.
     pub steps: Vec<(&'static str, Duration)>,
+}
+
+/// The parts of a spawn; each begins where the one before has ended.
+pub(super) fn steps(asked: u64, template: &SpawnStamps, child: &Stamps) -> Vec<(&'static str, Duration)> {
+    let marks = [("wake", template.received), ("shell", template.joined), ("clone", child.begun().0)];
+    let names = ["namespaces", "limits", "identity", "descriptors", "filter"];
+    let hardening = names.into_iter().zip(child.ended().map(|(_, at)| at.0));
+    let mut before = asked;
+    let mut parts = Vec::with_capacity(marks.len() + names.len());
+    for (name, at) in marks.into_iter().chain(hardening) {
+        parts.push((name, Duration::from_nanos(at.saturating_sub(before))));
+        before = at;
+    }
+    parts
 }
 
 /// What a sandbox cost, measured from outside.

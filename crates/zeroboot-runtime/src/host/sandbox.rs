@@ -15,12 +15,12 @@ use zeroboot_fork::{Exit, monotonic_ns, pidfd_signal};
 use zeroboot_isolation::cgroup::Usage;
 use zeroboot_isolation::child::Stamps;
 use zeroboot_isolation::policy::Protections;
-use zeroboot_isolation::seal::{Namespace, Seal, SealError};
+use zeroboot_isolation::seal::{Namespace, Reading, Seal, SealError};
 use zeroboot_telemetry::{Memory, SampleError};
 
 use super::error::{RunError, SpawnError};
 use super::generation::Generation;
-use super::outcome::{Outcome, Times};
+use super::outcome::{Outcome, Times, steps};
 use super::request::{Input, Request};
 use super::run;
 use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Report, SPAWN_REQUEST, SpawnStamps};
@@ -48,6 +48,8 @@ pub(super) struct Live {
     pub(super) report: Option<OwnedFd>,
     pub(super) asked: u64,
     spawned: Option<Spawned>,
+    /// Begun while it hardens itself.
+    reading: Option<Reading>,
     ready: Option<Stamps>,
     seal: Option<Seal>,
     /// Packets that are still to be sent.
@@ -119,6 +121,7 @@ impl Sandbox {
             report: Some(report),
             asked,
             spawned: None,
+            reading: None,
             ready: None,
             seal: None,
             queue: packets.into(),
@@ -244,6 +247,8 @@ impl Live {
                 // A process that is gone already has no number; its end is reported next.
                 if let Some(pid) = pid_of(process.as_fd()) {
                     self.spawned = Some(Spawned { stamps, pid, shell, _process: process });
+                    let begun = debug_span!("begin_seal").in_scope(|| self.generation.seals().begin(pid));
+                    self.reading = alive(begun)?;
                 }
                 self.read_seal()
             }
@@ -295,18 +300,13 @@ impl Live {
 
     /// Once it is hardened and its number is known: what holds it.
     fn read_seal(&mut self) -> Result<(), SpawnError> {
-        let (Some(spawned), Some(stamps), None) = (&self.spawned, &self.ready, &self.seal) else {
-            return Ok(());
-        };
+        let (Some(spawned), Some(stamps)) = (&self.spawned, &self.ready) else { return Ok(()) };
+        let Some(reading) = self.reading.take() else { return Ok(()) };
         for (step, time) in steps(self.asked, &spawned.stamps, stamps) {
             debug_span!("spawn_step", step, us = time.as_micros()).in_scope(|| {});
         }
-        let seal = match debug_span!("read_seal").in_scope(|| self.generation.seal(spawned.pid)) {
-            Ok(seal) => seal,
-            // It has ended; the report says how.
-            Err(SealError::Gone(_)) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        };
+        let read = debug_span!("read_seal").in_scope(|| reading.finish(self.generation.group()));
+        let Some(seal) = alive(read)? else { return Ok(()) };
         let wanted = self.generation.protections();
         if let Some(flaw) = flaw(&seal, wanted) {
             return Err(SpawnError::Unsealed(flaw));
@@ -360,18 +360,12 @@ impl Live {
     }
 }
 
-/// The parts of a spawn; each begins where the one before has ended.
-fn steps(asked: u64, template: &SpawnStamps, child: &Stamps) -> Vec<(&'static str, Duration)> {
-    let marks = [("wake", template.received), ("shell", template.joined), ("clone", child.begun().0)];
-    let names = ["namespaces", "limits", "identity", "descriptors", "filter"];
-    let hardening = names.into_iter().zip(child.ended().map(|(_, at)| at.0));
-    let mut before = asked;
-    let mut parts = Vec::with_capacity(marks.len() + names.len());
-    for (name, at) in marks.into_iter().chain(hardening) {
-        parts.push((name, Duration::from_nanos(at.saturating_sub(before))));
-        before = at;
+/// What was read; nothing of a process that has ended: the report says how.
+fn alive<T>(read: Result<T, SealError>) -> Result<Option<T>, SpawnError> {
+    match read {
+        Err(SealError::Gone(_)) => Ok(None),
+        read => Ok(Some(read?)),
     }
-    parts
 }
 
 /// What keeps a sandbox from running: a part that every one has, or a wanted protection.
