@@ -8,13 +8,14 @@ use std::process::ExitCode;
 
 use common::{run, skip};
 use libtest_mimic::{Failed, Trial};
-use zeroboot::{BuildError, InterpreterError, Template};
+use zeroboot::{BuildError, Bytes, InterpreterError, Template};
 
 fn main() -> ExitCode {
     run(vec![
         Trial::test("a_warm_file_is_a_module", warm_file),
         Trial::test("an_interpreter_without_site_has_the_standard_library_alone", without_site),
         Trial::test("what_the_rehearsal_wrote_costs_no_faults", rehearsal),
+        Trial::test("a_large_template_is_frozen_and_its_sandboxes_find_all_of_it", frozen),
         Trial::test("a_rehearsal_that_fails_leaves_a_template_that_serves", failing_rehearsal),
         Trial::test("a_rehearsal_leaves_nothing_behind", rehearsal_is_a_sandbox),
         Trial::test("a_failing_import_is_named", failing_import),
@@ -86,6 +87,35 @@ fn rehearsal() -> Result<(), Failed> {
         return Err(format!("{few} pages copied and {without} faults; {many} and {with}").into());
     }
     Ok(())
+}
+
+fn frozen() -> Result<(), Failed> {
+    let file = WarmFile::new(
+        "large",
+        "import random\nlarge = random.Random(7).randbytes(32 << 20)\nwritten = bytearray(large)\n",
+    )?;
+    let template = Template::python().warm_file(&file.0).build()?;
+    let frozen = template.frozen();
+    if frozen < Some(Bytes::mebi(64)) {
+        return Err(format!("{frozen:?} is frozen").into());
+    }
+    let code = "
+from warm import large, written
+import random
+print(random.Random(7).randbytes(32 << 20) == large == written)
+written[:] = bytes(len(written))
+print(any(written))
+";
+    for _ in 0..2 {
+        let outcome = template.run(code)?;
+        if outcome.stdout != b"True\nFalse\n" {
+            return Err(format!("{outcome:?}").into());
+        }
+    }
+    match Template::python().build()?.frozen() {
+        None => Ok(()),
+        small => Err(format!("a small one too: {small:?}").into()),
+    }
 }
 
 fn failing_rehearsal() -> Result<(), Failed> {

@@ -141,7 +141,7 @@ impl Bench {
         self.took("cold_python_result", result)?;
         self.took("cold_python", total)?;
 
-        if self.rounds % SLOW == 0 {
+        if self.rounds.is_multiple_of(SLOW) {
             let (result, total) = sandbox(&self.python_site)?;
             self.took("spawn_python_site", result)?;
             self.took("spawn_python_site_total", total)?;

@@ -83,7 +83,9 @@ impl Observer {
             let (entries, _) = bytes[..length].as_chunks::<ENTRY>();
             for entry in entries {
                 let page = Page(u64::from_ne_bytes(*entry));
-                if page.is_present() && page.is_mapped_once() && !page.is_of_file() {
+                if page.is_present() && page.is_of_file() {
+                    extend(&mut set.read, start, self.page);
+                } else if page.is_present() && page.is_mapped_once() {
                     extend(&mut set.written, start, self.page);
                 }
                 start += self.page;

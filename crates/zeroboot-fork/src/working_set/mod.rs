@@ -15,6 +15,7 @@
 //! let set = observer.working_set()?;
 //! // ... and ends, with all that it has forked
 //! let copied = set.copy_at_fork()?; // for as long as it is kept
+//! set.map_for_forks(); // after a freeze
 //! # Ok(())
 //! # }
 //! ```
@@ -23,16 +24,18 @@
 
 mod copy;
 mod learn;
+mod map;
 
 use std::ops::Range;
 
 pub use copy::{CopiedAtFork, CopyError};
 pub use learn::{LearnError, Observer};
 
-/// What one child has written.
+/// What one child has written, and what it has read of files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkingSet {
     written: Vec<Range<u64>>,
+    read: Vec<Range<u64>>,
     page: u64,
 }
 
@@ -43,7 +46,14 @@ impl WorkingSet {
         &self.written
     }
 
-    /// How many pages that are.
+    /// Where the child has pages of private writable mappings of files, as frozen memory is: what it has read there, and
+    /// what the kernel has mapped around it (`fault_around_bytes`).
+    #[must_use]
+    pub fn read(&self) -> &[Range<u64>] {
+        &self.read
+    }
+
+    /// How many pages it has written.
     #[must_use]
     pub fn pages(&self) -> u64 {
         self.pages_of(&self.written)

@@ -6,6 +6,7 @@ use std::ptr;
 
 use libtest_mimic::Trial;
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
+use zeroboot_fork::freeze::freeze;
 use zeroboot_fork::working_set::{CopyError, Observer, WorkingSet};
 use zeroboot_fork::{ExitStatus, Way};
 
@@ -17,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("working set: nobody learns from a process that is gone", gone),
     ];
     trials.extend(both_ways("working set: exactly what a child has written", learned));
+    trials.extend(both_ways("working set: what is read of frozen memory is mapped by the fork", mapped));
     trials.extend(both_ways("working set: copied by the fork, for as long as it is kept", copied));
     trials
 }
@@ -119,6 +121,46 @@ fn copied(way: Way) -> Verdict {
     memory.write(7, 1);
     drop(kept);
     assert!(one_by_one.contains(&faults(way)), "one by one again: {}", faults(way));
+    Ok(())
+}
+
+fn mapped(way: Way) -> Verdict {
+    // Far more than the kernel maps around one fault.
+    const SIZE: usize = 2048 * PAGE;
+    let mut memory = vec![1_u8; SIZE];
+    freeze().expect("a frozen process");
+    // In each mapping that the list may have become, something is written again.
+    memory.iter_mut().step_by(1024 * PAGE).for_each(|byte| *byte = 2);
+    let read = || memory.iter().step_by(PAGE).map(|byte| u64::from(*byte)).sum::<u64>();
+    let faults = |way| {
+        let count = || getrusage(UsageWho::RUSAGE_SELF).expect("usage").minor_page_faults();
+        usize::from(code_of(&plan(way), || {
+            count();
+            let before = count();
+            assert_eq!(read(), 2050);
+            u8::try_from(count() - before).unwrap_or(u8::MAX)
+        }))
+    };
+    let before = faults(way);
+    assert!(before > 64, "the control: {before}");
+
+    let (mut go, told) = (pipe().expect("a pipe"), pipe().expect("a pipe"));
+    let child = plan(way).spawn(&|| Ok(()), || {
+        assert_eq!(read(), 2050);
+        say(&told.1);
+        hear(&go.0);
+        0
+    });
+    let mut child = child.expect("a child");
+    let mut observer = Observer::of(child.pid()).expect("its memory");
+    hear(&told.0);
+    let set = observer.working_set().expect("what it has read");
+    go.1.write_all(b".").expect("it listens");
+    assert_eq!(child.wait().expect("its end").status, ExitStatus::Exited(0));
+
+    set.map_for_forks();
+    let after = faults(way);
+    assert!(after < 8, "{before} faults became {after}");
     Ok(())
 }
 

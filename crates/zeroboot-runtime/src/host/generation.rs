@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::{debug, debug_span, warn};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_isolation::cgroup::{Controller, Controllers, GroupReader};
-use zeroboot_isolation::policy::{Policy, Protection, Protections, Rule};
+use zeroboot_isolation::policy::{Bytes, Policy, Protection, Protections, Rule};
 use zeroboot_isolation::seal::SealReader;
 use zeroboot_isolation::world::IdMap;
 
@@ -19,8 +19,8 @@ use super::embedded::WARDEN;
 use super::error::BuildError;
 use super::recipe::Recipe;
 use crate::protocol::{
-    CgroupSetup, CopiedPages, FromTemplate, FromWarden, MadeGroup, NoGroup, TEXT_LIMIT, TemplateSetup,
-    ToWarden,
+    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, MadeGroup, NoGroup, TEXT_LIMIT,
+    TemplateSetup, ToWarden,
 };
 
 /// How much of what a warm-up prints is kept, in bytes: its end.
@@ -36,6 +36,7 @@ pub(super) struct Generation {
     protections: Protections,
     group: Option<GroupReader>,
     copied_pages: Option<u64>,
+    frozen: Option<Bytes>,
 }
 
 impl Generation {
@@ -53,8 +54,16 @@ impl Generation {
         let process = start_warden(far_warden)?;
         let (control, warden) = (Some(control), Some(warden));
         let protections = recipe.policy.protections;
-        let mut generation =
-            Self { control, warden, process, seals, protections, group: None, copied_pages: None };
+        let mut generation = Self {
+            control,
+            warden,
+            process,
+            seals,
+            protections,
+            group: None,
+            copied_pages: None,
+            frozen: None,
+        };
         let mut fds = vec![far_control, far_output.into()];
         fds.extend(extras);
         generation.set_up(&setup, fds, ids)?;
@@ -72,7 +81,7 @@ impl Generation {
             // A template that is gone already has more to say about itself than this error.
             let _ = fd::send(generation.control(), packet, &[]);
         }
-        generation.copied_pages = generation.await_serving(recipe, output.into())?;
+        (generation.copied_pages, generation.frozen) = generation.await_serving(recipe, output.into())?;
         debug!("the template serves");
         Ok(generation)
     }
@@ -95,6 +104,11 @@ impl Generation {
     /// What its sandboxes must have.
     pub(super) fn protections(&self) -> Protections {
         self.protections
+    }
+
+    /// How much of its memory is frozen.
+    pub(super) fn frozen(&self) -> Option<Bytes> {
+        self.frozen
     }
 
     /// How many pages each fork copies at once.
@@ -131,8 +145,9 @@ impl Generation {
             .ok_or_else(|| BuildError::Warden("the warden ended without a word".to_owned()))
     }
 
-    /// Waits for the template's word, and keeps what the warm-up prints meanwhile. Gives how many pages each fork copies.
-    fn await_serving(&self, recipe: &Recipe, output: OwnedFd) -> Result<Option<u64>, BuildError> {
+    /// Waits for the template's word, and keeps what the warm-up prints meanwhile. Gives how many pages each fork copies,
+    /// and how much memory is frozen.
+    fn await_serving(&self, recipe: &Recipe, output: OwnedFd) -> Result<Ready, BuildError> {
         let deadline = Instant::now() + recipe.patience;
         let mut output = std::fs::File::from(output);
         let mut printing = true;
@@ -172,7 +187,7 @@ impl Generation {
         recipe: &Recipe,
         said: &[u8],
         warden: Option<FromWarden>,
-    ) -> Result<Option<u64>, BuildError> {
+    ) -> Result<Ready, BuildError> {
         let mut packet = vec![0; 1 + TEXT_LIMIT];
         let mut receive = || fd::receive_bytes(self.control(), &mut packet, Waiting::DontWait);
         let received = match receive() {
@@ -188,11 +203,11 @@ impl Generation {
         let said = String::from_utf8_lossy(said).trim().to_owned();
         let last_line = |text: &str| text.trim().lines().last().unwrap_or("without a word").to_owned();
         match FromTemplate::decode(&packet[..length]) {
-            Some(FromTemplate::Serving(copied)) => {
+            Some(FromTemplate::Serving(copied, frozen)) => {
                 if !said.is_empty() {
                     debug!(%said, "what the warm-up printed");
                 }
-                Ok(pages(copied))
+                Ok((pages(copied), bytes(frozen)))
             }
             Some(FromTemplate::WarmUp(text)) => {
                 Err(BuildError::WarmUp { cause: last_line(&text), text, said })
@@ -241,6 +256,24 @@ fn bounds(policy: &Policy, ids: IdMap) -> Result<Option<CgroupSetup>, BuildError
 fn open_group(made: MadeGroup) -> Result<GroupReader, BuildError> {
     GroupReader::open(&made.path, Controllers::from_bits(made.controllers))
         .map_err(|source| BuildError::Resource { what: "a reader of the cgroup", source })
+}
+
+/// How many pages each fork of a template copies, and how much of its memory is frozen.
+type Ready = (Option<u64>, Option<Bytes>);
+
+/// How much is frozen; a warning where it should be and is not.
+fn bytes(frozen: FrozenMemory) -> Option<Bytes> {
+    match frozen {
+        FrozenMemory::Small => None,
+        FrozenMemory::Frozen { bytes, mappings_before, mappings_after } => {
+            debug!(bytes, mappings_before, mappings_after, "the template is frozen");
+            Some(Bytes(bytes))
+        }
+        FrozenMemory::Not(cause) => {
+            warn!("sandboxes start more slowly than they could: the template is not frozen: {cause}");
+            None
+        }
+    }
 }
 
 /// How many pages each fork copies; a warning where it is none.

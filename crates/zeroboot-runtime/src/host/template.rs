@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::{debug_span, info};
+use zeroboot_isolation::policy::Bytes;
 
 use super::builder::{Command, Function, Python, TemplateBuilder};
 use super::error::{BuildError, RunError, SpawnError};
@@ -72,6 +73,13 @@ impl Template {
     #[must_use]
     pub fn copied_pages(&self) -> Option<u64> {
         self.current().copied_pages()
+    }
+
+    /// How much of its memory is frozen, so that a fork does not copy its page tables. `None`: it is too small to gain by
+    /// that, or it could not be frozen, and a warning has said why.
+    #[must_use]
+    pub fn frozen(&self) -> Option<Bytes> {
+        self.current().frozen()
     }
 
     /// Spawns a sandbox, runs this code in it, and collects what comes: a [`Request::script`] named

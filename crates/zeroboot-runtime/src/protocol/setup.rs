@@ -249,11 +249,29 @@ pub enum CopiedPages {
     None(String),
 }
 
+/// Whether a template's memory was frozen. See `zeroboot_fork::freeze`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FrozenMemory {
+    /// It is too small to gain by it.
+    Small,
+    /// It was.
+    Frozen {
+        /// How much is mapped from the file, in bytes.
+        bytes: u64,
+        /// How many mappings the template had.
+        mappings_before: usize,
+        /// How many it has.
+        mappings_after: usize,
+    },
+    /// It could not be, and why. It may be in part.
+    Not(String),
+}
+
 /// What the template tells the host, over the control socket, before it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromTemplate {
-    /// Warm, audited, rehearsed, sealed: requests are welcome.
-    Serving(CopiedPages),
+    /// Warm, audited, frozen, rehearsed, sealed: requests are welcome.
+    Serving(CopiedPages, FrozenMemory),
     /// The warm-up failed.
     WarmUp(String),
     /// The file that the user had it run has failed.
@@ -269,8 +287,10 @@ impl FromTemplate {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            // A number or a text: there is nothing in it that JSON cannot hold.
-            Self::Serving(what) => tagged(b's', &serde_json::to_string(what).unwrap_or_default()),
+            // Numbers and texts: there is nothing in them that JSON cannot hold.
+            Self::Serving(copied, frozen) => {
+                tagged(b's', &serde_json::to_string(&(copied, frozen)).unwrap_or_default())
+            }
             Self::WarmUp(text) => tagged(b'w', text),
             Self::WarmFile(text) => tagged(b'f', text),
             Self::Unsafe(text) => tagged(b'a', text),
@@ -284,7 +304,7 @@ impl FromTemplate {
         let (tag, text) = bytes.split_first()?;
         let words = || String::from_utf8_lossy(text).into_owned();
         match tag {
-            b's' => serde_json::from_slice(text).ok().map(Self::Serving),
+            b's' => serde_json::from_slice(text).ok().map(|(copied, frozen)| Self::Serving(copied, frozen)),
             b'w' => Some(Self::WarmUp(words())),
             b'f' => Some(Self::WarmFile(words())),
             b'a' => Some(Self::Unsafe(words())),

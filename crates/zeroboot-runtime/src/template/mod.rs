@@ -1,14 +1,15 @@
 //! The template's side: what a warm process does to serve.
 //!
 //! ```text
-//! warm-up ─▶ audit ─▶ rehearsal ─▶ seal ─▶ serve: request ─▶ join a shell's pid namespace ─▶ clone3 ─▶ next request
-//!                                                                                              └─▶ child: harden ─▶ user code
+//! warm-up ─▶ audit ─▶ freeze ─▶ rehearsal ─▶ seal ─▶ serve: request ─▶ join a shell's pid namespace ─▶ clone3 ─▶ next request
+//!                                                                                                       └─▶ child: harden ─▶ user code
 //! ```
 //!
 //! [`Template::serve`] returns once per sandbox, in the sandbox. Never here: a language (that is the caller's), and
 //! reading anything from a sandbox.
 
 mod child;
+mod frozen;
 mod inherited;
 mod rehearsal;
 mod sandbox;

@@ -168,12 +168,18 @@ fn receive<'a>(
     }
 }
 
-/// Has the kernel copy, at each fork, what was learned; for as long as the second part is kept.
+/// Has the kernel copy, at each fork, what was learned to be written, for as long as the second part is kept; and hand on
+/// what was learned to be read of frozen memory.
 pub(super) fn copy_at_fork(
     learned: Result<WorkingSet, RehearsalError>,
 ) -> (CopiedPages, Option<CopiedAtFork>) {
     let copied = match learned {
-        Ok(set) => set.copy_at_fork().map_err(|error| words::of(&error)),
+        Ok(set) => {
+            let copied = set.copy_at_fork().map_err(|error| words::of(&error));
+            // After the copies: a fork hands on the page tables of mappings in which something was written.
+            set.map_for_forks();
+            copied
+        }
         Err(error) => Err(format!("the rehearsal: {}", words::of(&error))),
     };
     match copied {

@@ -12,6 +12,7 @@ use zeroboot_isolation::filter::{FilterError, Filters};
 use zeroboot_isolation::policy::Protection;
 use zeroboot_isolation::template::{SealTemplateError, bound_template};
 
+use super::frozen::freeze_if_large;
 use super::rehearsal::{self, Rehearsal};
 use super::server::{Leaves, Server};
 use super::{Sandbox, Template};
@@ -113,6 +114,8 @@ impl Template {
         let leaves = if setup.leaves { Leaves::Yes } else { Leaves::No };
         let mut server = Server::new(self, fork, prepared, own_user, leaves);
 
+        // Before anything of it is pinned, and while the process may still look at itself.
+        let frozen = freeze_if_large();
         let bounded = bound_template()?;
         let (told, copied) = match rehearsal::rehearse(&mut server, &job)? {
             Rehearsal::Learned(learned) => rehearsal::copy_at_fork(learned),
@@ -122,7 +125,7 @@ impl Template {
             }
         };
         bounded.seal(filters.as_ref())?;
-        self.tell(&FromTemplate::Serving(told))
+        self.tell(&FromTemplate::Serving(told, frozen))
             .map_err(|source| ServeError::Socket { socket: "control", source })?;
         Ok(Ready::Server(Box::new(server), copied))
     }

@@ -1,0 +1,36 @@
+//! Freezing a template, where that is worth it.
+
+use std::io;
+
+use zeroboot_fork::freeze::freeze;
+
+use crate::protocol::FrozenMemory;
+use crate::words;
+
+/// From which size on a template is frozen, in KiB of anonymous memory. A smaller one starts its sandboxes as fast
+/// either way: what the fork spares, faults take back (`docs/performance.md`).
+const LARGE_KIB: u64 = 16 << 10;
+
+/// Moves the memory of a large template into a file. A failure leaves a template that works.
+pub(super) fn freeze_if_large() -> FrozenMemory {
+    match anonymous_kib() {
+        Ok(kib) if kib < LARGE_KIB => FrozenMemory::Small,
+        Ok(_) => match freeze() {
+            Ok(frozen) => FrozenMemory::Frozen {
+                bytes: frozen.bytes,
+                mappings_before: frozen.mappings_before,
+                mappings_after: frozen.mappings_after,
+            },
+            Err(error) => FrozenMemory::Not(words::of(&error)),
+        },
+        Err(error) => FrozenMemory::Not(format!("cannot read the size of the template: {error}")),
+    }
+}
+
+/// See `RssAnon` in `proc_pid_status(5)`.
+fn anonymous_kib() -> io::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib = line.and_then(|line| line.split_ascii_whitespace().next()).and_then(|kib| kib.parse().ok());
+    kib.ok_or_else(|| io::Error::other("no line RssAnon"))
+}
