@@ -8,7 +8,7 @@ mod unproven;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail};
@@ -37,8 +37,54 @@ const TABLES: &str = "crates/zeroboot-isolation/src/filter/calls.rs";
 /// A machine to throw away.
 const ARENA: &str = "crates/zeroboot-attack/arena/machine.py";
 
+/// The suite's command for a machine that is emulated: a sandbox has more time there, lest its deadline hold what nothing
+/// else would. The attack on the deadline itself waits for 45 seconds.
+const MORE_TIME: &str = " --timeout 40s";
+
 /// Runs the suite with these arguments and ends as it ended.
 pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
+    let target = build(root)?;
+    // What an ordinary user's controls reach depends on the machine more than on the attacks.
+    let user = fs::metadata("/proc/self").context("cannot tell who runs this")?.uid();
+    let expected = (user == 0).then(|| target.join("attack-unproven"));
+    if let Some(file) = &expected {
+        fs::write(file, unproven::lines()).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let command = command(&target);
+    let status = suite(&target, &command, &open_layers(&target)?)
+        .args(["--control", &format!("{command} --waive {{waived}} -"), "--waivable", WAIVABLE])
+        .args(["--control-pair", &format!("{command} --count 2 --parallel 2 --waive {{waived}} -")])
+        .args(["--arena", &format!("python3 '{}'", root.join(ARENA).display())])
+        // Either place is made of namespaces, and bounded as the attacks are.
+        .args(["--control-risk", "machine"])
+        .args(expected.iter().flat_map(|file| [OsStr::new("--unproven"), file.as_os_str()]))
+        .args(args)
+        .current_dir(root)
+        .status()
+        .context("cannot start the attack suite")?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Runs what [`build`] has left in `target`, without controls: where there is no cargo, as in a virtual machine. The suite
+/// runs once for each pattern that its attacks shall contain; for all of them if there is none.
+pub(crate) fn run_built(target: &Path, patterns: &[String]) -> anyhow::Result<ExitCode> {
+    let (open, command) = (open_layers(target)?, command(target) + MORE_TIME);
+    let selections: Vec<_> = match patterns {
+        [] => vec![Vec::new()],
+        patterns => patterns.iter().map(|pattern| vec!["--only", pattern]).collect(),
+    };
+    let mut code = ExitCode::SUCCESS;
+    for selection in selections {
+        let status = suite(target, &command, &open).args(selection).status();
+        if !status.context("cannot start the attack suite")?.success() {
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}
+
+/// Builds the command and the suite, and tells the target directory, which [`run_built`] takes.
+pub(crate) fn build(root: &Path) -> anyhow::Result<PathBuf> {
     let built = Command::new("cargo")
         .args(["build", "--release", "--package", "zeroboot-cli", "--package", "zeroboot-attack"])
         .current_dir(root)
@@ -49,10 +95,21 @@ pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
     }
     let metadata = MetadataCommand::new().current_dir(root).no_deps().exec().context("cannot find target")?;
     let target = metadata.target_directory.into_std_path_buf();
-    let programs = target.join("release");
-    let zeroboot = programs.join("zeroboot");
+    let tables = fs::read_to_string(root.join(TABLES)).with_context(|| format!("cannot read {TABLES}"))?;
+    let calls = calls_file(&target);
+    fs::write(&calls, documented_calls(&tables)?.join("\n"))
+        .with_context(|| format!("cannot write {}", calls.display()))?;
+    Ok(target)
+}
 
-    let mut open = missing(&zeroboot)?;
+/// What the suite is told about the calls that a sandbox has.
+fn calls_file(target: &Path) -> PathBuf {
+    target.join("attack-calls")
+}
+
+/// What the sandboxes of this machine do not hold, by the suite's names: by a seal, and by [`KNOWN`].
+fn open_layers(target: &Path) -> anyhow::Result<Vec<String>> {
+    let mut open = missing(&target.join("release/zeroboot"))?;
     eprintln!(
         "open, by the seal of a trial run: {}",
         if open.is_empty() { "none".to_owned() } else { open.join(", ") }
@@ -61,39 +118,21 @@ pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
         eprintln!("open, known: {layer}: {why}");
         open.push(layer.to_owned());
     }
-    let tables = fs::read_to_string(root.join(TABLES)).with_context(|| format!("cannot read {TABLES}"))?;
-    let calls = target.join("attack-calls");
-    fs::write(&calls, documented_calls(&tables)?.join("\n"))
-        .with_context(|| format!("cannot write {}", calls.display()))?;
+    Ok(open)
+}
 
-    // What an ordinary user's controls reach depends on the machine more than on the attacks.
-    let user = fs::metadata("/proc/self").context("cannot tell who runs this")?.uid();
-    let expected = (user == 0).then(|| target.join("attack-unproven"));
-    if let Some(file) = &expected {
-        fs::write(file, unproven::lines()).with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    let command = format!("'{}' run -q", zeroboot.display());
-    let status = Command::new(programs.join("zeroboot-attack"))
-        .args([
-            "--sandbox",
-            &format!("{command} -"),
-            "--pair",
-            &format!("{command} --count 2 --parallel 2 -"),
-        ])
-        .args(["--open", &open.join(",")])
-        .args(["--control", &format!("{command} --waive {{waived}} -"), "--waivable", WAIVABLE])
-        .args(["--control-pair", &format!("{command} --count 2 --parallel 2 --waive {{waived}} -")])
-        .args(["--arena", &format!("python3 '{}'", root.join(ARENA).display())])
-        // Either place is made of namespaces, and bounded as the attacks are.
-        .args(["--control-risk", "machine"])
-        .args(expected.iter().flat_map(|file| [OsStr::new("--unproven"), file.as_os_str()]))
-        .arg("--calls")
-        .arg(&calls)
-        .args(args)
-        .current_dir(root)
-        .status()
-        .context("cannot start the attack suite")?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+/// The sandbox, without the program that it runs.
+fn command(target: &Path) -> String {
+    format!("'{}' run -q", target.join("release/zeroboot").display())
+}
+
+/// The suite against such a sandbox.
+fn suite(target: &Path, command: &str, open: &[String]) -> Command {
+    let mut suite = Command::new(target.join("release/zeroboot-attack"));
+    suite.args(["--sandbox", &format!("{command} -")]);
+    suite.args(["--pair", &format!("{command} --count 2 --parallel 2 -"), "--open", &open.join(",")]);
+    suite.arg("--calls").arg(calls_file(target));
+    suite
 }
 
 /// The layers that the seal of a trial run lacks.

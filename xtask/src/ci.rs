@@ -16,12 +16,13 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let test =
         test_command(&readme).context("README.md has no code line that starts with `cargo xtask test`")?;
 
-    let steps: [(&str, &dyn Fn() -> anyhow::Result<()>); 6] = [
+    let steps: [(&str, &dyn Fn() -> anyhow::Result<()>); 7] = [
         ("format", &|| shell(root, "cargo fmt --all --check")),
         ("tidy", &|| tidy_is_clean(root)),
         ("clippy", &|| shell(root, "cargo clippy --workspace --all-targets -- -D warnings")),
         ("test", &|| shell(root, test)),
         ("attack", &|| shell(root, "cargo xtask attack")),
+        ("vm", &|| shell(root, "cargo xtask vm --brief")),
         ("doc", &|| shell(root, "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps")),
     ];
     let mut done = Vec::new();

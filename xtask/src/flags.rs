@@ -1,6 +1,11 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use crate::vm::Selection;
 
 xflags::xflags! {
     /// The project's own commands. Start them anywhere in the project.
@@ -20,13 +25,24 @@ xflags::xflags! {
             /// Handed to the suite as they are; `cargo xtask attack --help` lists them.
             repeated args: OsString
         }
-        /// Run the tests in a virtual machine with another kernel: Debian's 6.1, as root and as an ordinary user.
+        /// Run the attack suite where it has been built, without controls: what `vm` does in its machine.
+        cmd attack-built {
+            /// Where cargo has built.
+            required target: PathBuf
+            /// Run only the attacks whose group and name contain one of these.
+            repeated patterns: String
+        }
+        /// Run tests and attacks in a virtual machine with another kernel: Debian's 6.1, as root and as an ordinary user.
         ///
         /// Emulated in software, and so 10 to 20 times slower than this machine. Debian 12 on x86-64 only; as root
-        /// it installs the packages that it needs. Says what it leaves out, and why. The last line counts.
+        /// it installs the packages that it needs. Says what it leaves out, and why. The last lines count.
         cmd vm {
-            /// Run only the tests whose name contains this.
+            /// Run only the tests whose name contains this, and no attack.
             optional filter: String
+            /// Run only the attacks whose group and name contain this, and no test.
+            optional --attacks pattern: String
+            /// Run only what says most about a kernel: some minutes.
+            optional --brief
             /// Only as this user: `root` or `ordinary`.
             optional --user user: String
         }
@@ -35,7 +51,7 @@ xflags::xflags! {
             /// Handed to the comparison as they are; `cargo xtask bench --help` lists them.
             repeated args: OsString
         }
-        /// All that a change must pass: format, tidy, clippy, the README's test command, the attacks, documentation.
+        /// All that a change must pass: format, tidy, clippy, the README's test command, the attacks, `vm --brief`, documentation.
         cmd ci {}
         /// Check the project's own rules, which no lint knows: layers, unsafe, child-side code, sizes.
         cmd tidy {}
@@ -58,10 +74,23 @@ impl Xtask {
     }
 }
 
+impl Vm {
+    /// What shall run.
+    pub(crate) fn selection(&self) -> anyhow::Result<Selection<'_>> {
+        match (self.brief, self.filter.as_deref(), self.attacks.as_deref()) {
+            (false, None, None) => Ok(Selection::Complete),
+            (true, None, None) => Ok(Selection::Brief),
+            (false, Some(filter), None) => Ok(Selection::Tests(filter)),
+            (false, None, Some(pattern)) => Ok(Selection::Attacks(pattern)),
+            _ => bail!("two choices of what to run\nremedy: a filter, or --attacks, or --brief, or none"),
+        }
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may end there")]
 mod tests {
-    use super::{Xtask, XtaskCmd};
+    use super::{Selection, Xtask, XtaskCmd};
 
     fn read(words: &[&str]) -> XtaskCmd {
         Xtask::read(words.iter().map(Into::into)).unwrap().subcommand
@@ -90,12 +119,25 @@ mod tests {
     #[test]
     fn vm_takes_a_user() {
         let XtaskCmd::Vm(vm) = read(&["vm", "seal", "--user", "ordinary"]) else { panic!() };
-        assert_eq!((vm.filter.as_deref(), vm.user.as_deref()), (Some("seal"), Some("ordinary")));
+        assert_eq!(vm.selection().unwrap(), Selection::Tests("seal"));
+        assert_eq!(vm.user.as_deref(), Some("ordinary"));
+    }
+
+    #[test]
+    fn vm_takes_one_choice() {
+        let selection = |words: &[&str]| {
+            let XtaskCmd::Vm(vm) = read(words) else { panic!() };
+            vm.selection().map(|selection| format!("{selection:?}")).ok()
+        };
+        assert_eq!(selection(&["vm"]).as_deref(), Some("Complete"));
+        assert_eq!(selection(&["vm", "--brief"]).as_deref(), Some("Brief"));
+        assert_eq!(selection(&["vm", "--attacks", "files/"]).as_deref(), Some("Attacks(\"files/\")"));
+        assert_eq!(selection(&["vm", "--brief", "seal"]), None);
     }
 
     #[test]
     fn help_names_every_command() {
-        for command in ["test", "attack", "vm", "bench", "ci", "tidy", "help"] {
+        for command in ["test", "attack", "attack-built", "vm", "bench", "ci", "tidy", "help"] {
             assert!(Xtask::HELP.contains(&format!("xtask {command}\n")), "{command} is missing");
         }
     }

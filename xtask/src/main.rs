@@ -35,14 +35,15 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<ExitCode> {
     let command = Xtask::read(env::args_os().skip(1)).unwrap_or_else(|error| error.exit());
-    let root = project_root()?;
     match command.subcommand {
-        XtaskCmd::Test(test) => test::run(&root, test.filter.as_deref()),
-        XtaskCmd::Attack(attack) => attack::run(&root, &attack.args),
-        XtaskCmd::Vm(asked) => vm::run(&root, asked.filter.as_deref(), asked.user.as_deref()),
-        XtaskCmd::Bench(bench) => bench::run(&root, &bench.args),
-        XtaskCmd::Ci(_) => ci::run(&root),
-        XtaskCmd::Tidy(_) => tidy::run(&root),
+        XtaskCmd::Test(test) => test::run(&project_root()?, test.filter.as_deref()),
+        XtaskCmd::Attack(attack) => attack::run(&project_root()?, &attack.args),
+        // Started by itself, and not as `cargo xtask`: it asks for no root.
+        XtaskCmd::AttackBuilt(built) => attack::run_built(&built.target, &built.patterns),
+        XtaskCmd::Vm(asked) => vm::run(&project_root()?, asked.selection()?, asked.user.as_deref()),
+        XtaskCmd::Bench(bench) => bench::run(&project_root()?, &bench.args),
+        XtaskCmd::Ci(_) => ci::run(&project_root()?),
+        XtaskCmd::Tidy(_) => tidy::run(&project_root()?),
         XtaskCmd::Help(_) => {
             println!("{}", Xtask::HELP);
             Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, anyhow};
@@ -16,26 +17,28 @@ pub(crate) fn start(command: &mut Command) -> anyhow::Result<Child> {
         .with_context(|| format!("cannot start {name}"))
 }
 
-/// Passes both streams on and counts what they tell, until the command has ended.
+/// Passes both streams on and tells each line of them, until the command has ended.
 pub(crate) fn listen(
     mut child: Child,
-    counts: &mut Counts,
+    hear: impl FnMut(&str) + Send,
     out: impl Write,
     err: impl Write + Send,
 ) -> anyhow::Result<ExitStatus> {
     let stdout = child.stdout.take().context("standard output is piped")?;
     let stderr = child.stderr.take().context("standard error is piped")?;
+    let hear = Mutex::new(hear);
+    let hear = |line: &str| (hear.lock().unwrap_or_else(PoisonError::into_inner))(line);
     thread::scope(|scope| {
-        let errors = scope.spawn(|| pass_on(stderr, err));
-        counts.add(pass_on(stdout, out)?);
-        counts.add(errors.join().map_err(|_| anyhow!("the thread that passes standard error on panicked"))??);
+        let errors = scope.spawn(|| pass_on(stderr, hear, err));
+        pass_on(stdout, hear, out)?;
+        errors.join().map_err(|_| anyhow!("the thread that passes standard error on panicked"))??;
         child.wait().context("cannot wait for the tests")
     })
 }
 
-/// Writes each piece as soon as it is read, and counts the lines.
-fn pass_on(mut from: impl Read, mut to: impl Write) -> anyhow::Result<Counts> {
-    let (mut counts, mut line, mut piece) = (Counts::default(), Vec::new(), [0; 8192]);
+/// Writes each piece as soon as it is read, and tells the lines.
+fn pass_on(mut from: impl Read, mut hear: impl FnMut(&str), mut to: impl Write) -> anyhow::Result<()> {
+    let (mut line, mut piece) = (Vec::new(), [0; 8192]);
     loop {
         let length = from.read(&mut piece).context("cannot read what the tests print")?;
         to.write_all(&piece[..length])
@@ -43,15 +46,15 @@ fn pass_on(mut from: impl Read, mut to: impl Write) -> anyhow::Result<Counts> {
             .context("cannot pass on what the tests print")?;
         for byte in &piece[..length] {
             if *byte == b'\n' {
-                counts.line(&String::from_utf8_lossy(&line));
+                hear(&String::from_utf8_lossy(&line));
                 line.clear();
             } else {
                 line.push(*byte);
             }
         }
         if length == 0 {
-            counts.line(&String::from_utf8_lossy(&line));
-            return Ok(counts);
+            hear(&String::from_utf8_lossy(&line));
+            return Ok(());
         }
     }
 }
@@ -66,7 +69,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Looks for the result of a test program (libtest's words, which libtest-mimic speaks too) and for skips.
-    fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim();
         if line.starts_with("SKIP ") {
             self.skipped += 1;
@@ -75,12 +78,6 @@ impl Counts {
             self.failed += number_before(result, "failed");
             self.skipped += number_before(result, "ignored");
         }
-    }
-
-    pub(crate) fn add(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.skipped += other.skipped;
     }
 
     /// What exit statuses do not say.
@@ -104,8 +101,8 @@ impl std::fmt::Display for Counts {
 }
 
 /// The 3 of `ok. 3 passed; 0 failed`.
-fn number_before(result: &str, word: &str) -> usize {
-    let words: Vec<_> = result.split([' ', ';']).collect();
+pub(crate) fn number_before(result: &str, word: &str) -> usize {
+    let words: Vec<_> = result.split([' ', ';', ',']).collect();
     let at = words.iter().position(|each| *each == word);
     at.and_then(|at| words.get(at.checked_sub(1)?)?.parse().ok()).unwrap_or(0)
 }
@@ -128,8 +125,8 @@ test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out;
 
     #[test]
     fn results_and_skips_are_counted() {
-        let mut passed_on = Vec::new();
-        let counts = pass_on(OUTPUT.as_bytes(), &mut passed_on).unwrap();
+        let (mut counts, mut passed_on) = (Counts::default(), Vec::new());
+        pass_on(OUTPUT.as_bytes(), |line| counts.line(line), &mut passed_on).unwrap();
         assert_eq!(counts, Counts { passed: 15, failed: 2, skipped: 2 });
         assert_eq!(counts.to_string(), "15 passed, 2 failed, 2 skipped");
         assert_eq!(passed_on, OUTPUT.as_bytes());
@@ -141,10 +138,9 @@ test result: FAILED. 12 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out;
         let script = "echo 'SKIP one' >&2; echo 'test result: ok. 1 passed; 0 failed; 0 ignored'; exit 3";
         command.args(["-c", script]);
         let (mut counts, mut out, mut err) = (Counts::default(), Vec::new(), Vec::new());
-        assert_eq!(
-            listen(start(&mut command).unwrap(), &mut counts, &mut out, &mut err).unwrap().code(),
-            Some(3)
-        );
+        let child = start(&mut command).unwrap();
+        let status = listen(child, |line| counts.line(line), &mut out, &mut err).unwrap();
+        assert_eq!(status.code(), Some(3));
         assert_eq!(counts, Counts { passed: 1, failed: 0, skipped: 1 });
         assert_eq!(out, b"test result: ok. 1 passed; 0 failed; 0 ignored\n");
         assert_eq!(err, b"SKIP one\n");

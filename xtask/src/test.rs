@@ -33,7 +33,8 @@ pub(crate) fn run(root: &Path, filter: Option<&str>) -> anyhow::Result<ExitCode>
             Err(_) => cargo.env_remove("ZEROBOOT_TEST_VENV"),
         };
         eprintln!("$ cargo test --release {}", selection.join(" "));
-        let status = output::listen(output::start(&mut cargo)?, &mut counts, io::stdout(), io::stderr())?;
+        let child = output::start(&mut cargo)?;
+        let status = output::listen(child, |line| counts.line(line), io::stdout(), io::stderr())?;
         if !status.success() {
             complaints.push(format!("cargo test {} ended with {status}", selection.join(" ")));
         }

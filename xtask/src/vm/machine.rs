@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 
-use super::programs::Program;
-use super::{User, packages};
-use crate::output::{self, Counts};
+use super::jobs::{Job, User};
+use super::packages;
+use super::tally::Tally;
+use crate::output;
 
 /// What runs in the machine.
 const GUEST: &str = include_str!("guest.sh");
@@ -30,7 +31,7 @@ status=$?
 kill -s KILL $keeper
 exit $status";
 
-/// All that two machines have in common.
+/// What a machine is made of.
 #[derive(Debug)]
 pub(super) struct Machine {
     /// The environment that has the tool which boots it.
@@ -38,22 +39,18 @@ pub(super) struct Machine {
     pub(super) kernel: PathBuf,
     /// The only directory of the host that can be written from inside.
     pub(super) share: PathBuf,
+    /// Where tests lay files that a sandbox shall see: it hides the host's directory of that name.
+    pub(super) scratch: PathBuf,
     /// Whose number the ordinary user has: the project's owner can read the project.
     pub(super) ordinary: u32,
     pub(super) limit: Duration,
 }
 
 impl Machine {
-    /// Boots, runs the programs one after the other, and tells what went wrong.
-    pub(super) fn run(
-        &self,
-        user: User,
-        programs: &[Program],
-        arguments: &[String],
-        counts: &mut Counts,
-    ) -> anyhow::Result<Vec<String>> {
-        self.prepare(programs, arguments)?;
-        let mut child = output::start(&mut self.command(user)?)?;
+    /// Boots, runs the jobs one after the other as each of the users, and tells which did not end well.
+    pub(super) fn run(&self, users: &[User], jobs: &[Job], tally: &mut Tally) -> anyhow::Result<Vec<String>> {
+        self.prepare(users, jobs)?;
+        let mut child = output::start(&mut self.command()?)?;
         let lifeline = child.stdin.take().context("standard input is piped")?;
         let (ended, end) = mpsc::channel::<()>();
         let limit = self.limit;
@@ -62,53 +59,54 @@ impl Machine {
             drop(lifeline);
             late
         });
-        let status = output::listen(child, counts, io::stdout(), io::stderr());
+        let status = output::listen(child, |line| tally.line(line), io::stdout(), io::stderr());
         drop(ended);
         let late = watch.join().map_err(|_| anyhow!("the thread that watches the machine panicked"))?;
-        if late {
-            return Ok(vec![format!("the machine was killed after {} s", limit.as_secs())]);
-        }
-        let status = status?;
         let told = fs::read_to_string(self.share.join("status")).unwrap_or_default();
-        complaints(&told, programs.len()).map_err(|cause| anyhow!("{cause} (the tool said {status})"))
+        complaints(&told, users.len() * jobs.len()).map_err(|cause| match (late, status) {
+            (true, _) => anyhow!("{cause}: it was killed after {} s", limit.as_secs()),
+            (false, Ok(status)) => anyhow!("{cause}: the tool said {status}"),
+            (false, Err(error)) => error.context(cause),
+        })
     }
 
-    fn scratch(&self) -> PathBuf {
+    /// Where the tool that boots the machine has its own files.
+    fn tools(&self) -> PathBuf {
         self.share.with_file_name("scratch")
     }
 
-    fn prepare(&self, programs: &[Program], arguments: &[String]) -> anyhow::Result<()> {
-        let write = |name: &str, text: String| {
-            let path = self.share.join(name);
-            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
-        };
-        match fs::remove_dir_all(self.scratch()) {
+    fn prepare(&self, users: &[User], jobs: &[Job]) -> anyhow::Result<()> {
+        match fs::remove_dir_all(self.tools()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(error).context("cannot remove what an earlier machine left");
             }
-            _ => fs::create_dir_all(self.scratch())
-                .context("cannot make a directory for the machine's tool")?,
+            _ => {}
         }
-        fs::create_dir_all(&self.share).with_context(|| format!("cannot make {}", self.share.display()))?;
-        let line =
-            |program: &Program| format!("{}\t{}\n", program.directory.display(), program.file.display());
-        write("programs", programs.iter().map(line).collect())?;
-        write("arguments", arguments.iter().map(|word| format!("{word}\n")).collect())?;
-        write("guest.sh", GUEST.to_owned())?;
+        for directory in [&self.tools(), &self.share, &self.scratch] {
+            fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        }
+        let write = |name: &str, text: &str| {
+            let path = self.share.join(name);
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        let lines = users.iter().flat_map(|user| jobs.iter().map(|job| job.line(*user)));
+        write("jobs", &lines.collect::<anyhow::Result<String>>()?)?;
+        write("guest.sh", GUEST)?;
         // An earlier machine's answer must not be taken for this one's.
-        write("status", String::new())
+        write("status", "")
     }
 
-    fn command(&self, user: User) -> anyhow::Result<Command> {
-        let share = self.share.to_str().context("the project's path is not UTF-8")?;
+    fn command(&self) -> anyhow::Result<Command> {
+        let (share, scratch) = (self.share.display().to_string(), self.scratch.display().to_string());
         // The line passes through several shells and the kernel's command line.
-        if !share.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte)) {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
+        if let Some(path) = [&share, &scratch].into_iter().find(|path| !path.bytes().all(plain)) {
             bail!(
-                "a virtual machine cannot be given the path {share}\nremedy: move the project to a plain one"
+                "a virtual machine cannot be given the path {path}\nremedy: move the project to a plain one"
             );
         }
         let line =
-            format!("sh {share}/guest.sh {share} {} {} {}", user.name(), self.ordinary, self.limit.as_secs());
+            format!("sh {share}/guest.sh {share} {scratch} {} {}", self.ordinary, self.limit.as_secs());
         let path = [self.venv.join("bin")].into_iter().chain(packages::places());
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "keeper", "vng"]);
@@ -118,21 +116,23 @@ impl Machine {
         command.arg(format!("--rwdir={share}")).arg("--run").arg(&self.kernel).args(["--exec", &line]);
         command.env("PATH", env::join_paths(path).context("PATH cannot be extended")?);
         // A machine that is killed leaves its tool's files there: each start begins with none.
-        command.env("TMPDIR", self.scratch());
+        command.env("TMPDIR", self.tools());
         command.stdin(Stdio::piped()).process_group(0).current_dir(OsStr::new("/"));
         Ok(command)
     }
 }
 
-/// What the lines of the status file, one for each program, complain about.
+/// What the lines of the status file, one for each program and user, complain about.
 ///
 /// # Errors
 /// When the machine ended before its work did.
-fn complaints(told: &str, programs: usize) -> Result<Vec<String>, String> {
+fn complaints(told: &str, jobs: usize) -> Result<Vec<String>, String> {
     let mut lines: Vec<_> = told.lines().collect();
-    let whole = lines.pop() == Some("done") && lines.len() == programs;
-    if !whole {
-        return Err(format!("the machine ended after {} of {programs} test programs", told.lines().count()));
+    let whole = lines.last() == Some(&"done");
+    lines.truncate(lines.len() - usize::from(whole));
+    if !whole || lines.len() != jobs {
+        let last = lines.last().and_then(|line| line.split_once(' ')).map_or("its start", |(_, name)| name);
+        return Err(format!("the machine ended after {last}, {} of {jobs} programs", lines.len()));
     }
     let failed = lines.into_iter().filter_map(|line| match line.split_once(' ') {
         Some(("0", _)) => None,
@@ -179,12 +179,12 @@ mod tests {
 
     #[test]
     fn a_machine_that_dies_is_a_failure() {
-        assert_eq!(complaints("0 a\n0 b\ndone\n", 2).unwrap(), [""; 0]);
-        assert_eq!(complaints("0 a\n101 b\ndone\n", 2).unwrap(), ["b ended with 101"]);
-        assert_eq!(complaints("124 a\ndone\n", 1).unwrap(), ["a took too long, or was killed"]);
-        assert!(complaints("0 a\n", 2).unwrap_err().contains("after 1 of 2"));
+        assert_eq!(complaints("0 root: a\n0 root: b\ndone\n", 2).unwrap(), [""; 0]);
+        assert_eq!(complaints("0 root: a\n101 root: b\ndone\n", 2).unwrap(), ["root: b ended with 101"]);
+        assert_eq!(complaints("124 root: a\ndone\n", 1).unwrap(), ["root: a took too long, or was killed"]);
+        assert!(complaints("0 root: a\n", 2).unwrap_err().ends_with("after root: a, 1 of 2 programs"));
         assert!(complaints("0 a\n0 b\n", 2).is_err());
-        assert!(complaints("done\n", 1).is_err());
+        assert!(complaints("done\n", 1).unwrap_err().contains("its start"));
         assert!(complaints("", 0).is_err());
     }
 }

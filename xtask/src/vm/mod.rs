@@ -6,11 +6,15 @@
 //!
 //! Never here: KVM, a network in the machine, a package or a kernel that is installed without a word.
 
+mod brief;
+mod jobs;
 mod kernel;
 mod machine;
 mod packages;
 mod programs;
+mod tally;
 
+use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -19,78 +23,96 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use self::jobs::{Job, User};
 use self::machine::Machine;
-use crate::output::Counts;
+use self::tally::Tally;
+use crate::attack;
 use crate::test::skips_are_failures;
 use crate::venv;
 
-/// Each machine's; all tests take about a third of it on two slow processors.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
-
-/// Whom the tests run as.
+/// What runs in the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum User {
-    Root,
-    Ordinary,
+pub(crate) enum Selection<'a> {
+    /// All tests and all attacks.
+    Complete,
+    /// What says most about a kernel, in some minutes.
+    Brief,
+    /// The tests whose name contains this.
+    Tests(&'a str),
+    /// The attacks whose group and name contain this.
+    Attacks(&'a str),
 }
 
-impl User {
-    fn name(self) -> &'static str {
+impl Selection<'_> {
+    /// A machine that takes longer hangs: several times what it took on two slow processors.
+    const fn limit(self) -> Duration {
         match self {
-            Self::Root => "root",
-            Self::Ordinary => "ordinary",
+            Self::Brief => Duration::from_secs(20 * 60),
+            Self::Complete | Self::Tests(_) | Self::Attacks(_) => Duration::from_secs(2 * 60 * 60),
         }
     }
 
-    /// Those that are asked for; all if nobody is named.
-    fn asked(name: Option<&str>) -> anyhow::Result<Vec<Self>> {
-        match name {
-            None => Ok(vec![Self::Root, Self::Ordinary]),
-            Some("root") => Ok(vec![Self::Root]),
-            Some("ordinary") => Ok(vec![Self::Ordinary]),
-            Some(other) => bail!("there is no user {other:?}\nremedy: --user root, or --user ordinary"),
+    fn jobs(self, root: &Path) -> anyhow::Result<Vec<Job>> {
+        let tests = |filter| -> anyhow::Result<Vec<Job>> {
+            Ok(programs::build(root)?.iter().map(|program| program.job(filter)).collect())
+        };
+        match self {
+            Self::Complete => Ok(tests(None)?.into_iter().chain([attacks(root, &[])?]).collect()),
+            Self::Brief => brief::jobs(root),
+            Self::Tests(filter) => tests(Some(filter)),
+            Self::Attacks(pattern) => Ok(vec![attacks(root, &[pattern])?]),
         }
     }
 }
 
-/// Runs the tests whose name contains `filter`, or all, in a machine for each user.
-pub(crate) fn run(root: &Path, filter: Option<&str>, user: Option<&str>) -> anyhow::Result<ExitCode> {
+/// Runs the selection as each user who is asked for, one after the other in one machine.
+pub(crate) fn run(root: &Path, selection: Selection<'_>, user: Option<&str>) -> anyhow::Result<ExitCode> {
     let users = User::asked(user)?;
-    if std::env::consts::ARCH != "x86_64" {
+    if env::consts::ARCH != "x86_64" {
         bail!("the machine is emulated on x86-64 only\nremedy: use such a host");
     }
-    let machine = machine(root)?;
-    let programs = programs::build(root)?;
-    // Without the first, libtest keeps what a passing test prints, and so its `SKIP`, to itself.
-    let mut arguments = vec!["--show-output".to_owned()];
-    arguments
-        .extend(programs::LEFT_OUT.iter().flat_map(|(name, _)| ["--skip".to_owned(), (*name).to_owned()]));
-    arguments.extend(filter.map(str::to_owned));
-
-    let (mut counts, mut complaints) = (Counts::default(), Vec::new());
-    for user in users {
-        eprintln!("booting {} for the user {}: half a minute", machine.kernel.display(), user.name());
-        let (mut own, begun) = (Counts::default(), Instant::now());
-        match machine.run(user, &programs, &arguments, &mut own) {
-            Ok(found) => {
-                complaints.extend(found.into_iter().map(|found| format!("{}: {found}", user.name())))
-            }
-            Err(error) => complaints.push(format!("{}: {error:#}", user.name())),
-        }
-        complaints.extend(own.complaint(skips_are_failures()).map(|what| format!("{}: {what}", user.name())));
-        eprintln!("{}: {own}, in {} s", user.name(), begun.elapsed().as_secs());
-        counts.add(own);
+    let machine = machine(root, selection.limit())?;
+    let jobs = selection.jobs(root)?;
+    eprintln!("booting {}: half a minute", machine.kernel.display());
+    let (mut tally, begun) = (Tally::default(), Instant::now());
+    let mut complaints =
+        machine.run(&users, &jobs, &mut tally).unwrap_or_else(|error| vec![format!("{error:#}")]);
+    complaints.extend(tally.complaints(skips_are_failures()));
+    match selection {
+        Selection::Complete => programs::print_left_out(),
+        Selection::Brief => eprintln!("left out: all but a choice; `cargo xtask vm` runs everything"),
+        Selection::Tests(_) | Selection::Attacks(_) => {}
     }
-    programs::print_left_out();
+    let release =
+        machine.kernel.file_name().unwrap_or_default().to_string_lossy().replace("vmlinuz-", "Linux ");
     for complaint in &complaints {
-        eprintln!("error: {complaint}");
+        eprintln!("error: {release}, {complaint}");
     }
-    println!("{counts}");
+    for sum in tally.sums() {
+        println!("{release}, {sum}");
+    }
+    println!("{release}: {} s from its boot to its end", begun.elapsed().as_secs());
     Ok(if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The attack suite against the command, by this very program: it starts the suite where it runs itself.
+fn attacks(root: &Path, patterns: &[&str]) -> anyhow::Result<Job> {
+    /// For all attacks; they take about a third of it on two slow processors.
+    const LIMIT: Duration = Duration::from_secs(60 * 60);
+    let target = attack::build(root)?;
+    let target = target.to_str().context("the project's path is not UTF-8")?;
+    let arguments = ["attack-built", target].into_iter().chain(patterns.iter().copied()).map(str::to_owned);
+    Ok(Job {
+        name: "attacks".to_owned(),
+        directory: root.to_owned(),
+        program: env::current_exe().context("this program has no file")?,
+        arguments: arguments.collect(),
+        limit: LIMIT,
+    })
+}
+
 /// Comes by all that a machine is made of; at the second time nothing is fetched.
-fn machine(root: &Path) -> anyhow::Result<Machine> {
+fn machine(root: &Path, limit: Duration) -> anyhow::Result<Machine> {
     let place = root.join("target/vm");
     fs::create_dir_all(&place).with_context(|| format!("cannot make {}", place.display()))?;
     packages::install()?;
@@ -101,20 +123,8 @@ fn machine(root: &Path) -> anyhow::Result<Machine> {
         venv,
         kernel: kernel::image(&place)?,
         share: place.join("share"),
+        scratch: root.join("target/tmp"),
         ordinary: if owner == 0 { 1000 } else { owner },
-        limit: LIMIT,
+        limit,
     })
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may end there")]
-mod tests {
-    use super::User;
-
-    #[test]
-    fn both_users_unless_one_is_asked_for() {
-        assert_eq!(User::asked(None).unwrap(), [User::Root, User::Ordinary]);
-        assert_eq!(User::asked(Some("ordinary")).unwrap(), [User::Ordinary]);
-        assert!(User::asked(Some("nobody")).unwrap_err().to_string().contains("remedy"));
-    }
 }

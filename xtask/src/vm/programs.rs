@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use cargo_metadata::Message;
 
+use super::jobs::Job;
 use crate::test::RUNS;
 
 /// Directories of crates whose tests say nothing about a kernel.
@@ -13,23 +15,46 @@ const TOOLS: [(&str, &str); 2] =
     [("xtask", "starts cargo, and none of the product"), ("benches", "measures, which an emulation cannot")];
 
 /// Tests that the machine cannot pass, whatever the kernel does.
-pub(super) const LEFT_OUT: [(&str, &str); 6] = [
+const LEFT_OUT: [(&str, &str); 2] = [
     ("ten_thousand_sandboxes_leave_nothing", "10,000 sandboxes at 0.3 s each are 50 minutes of emulation"),
     (
         "the_standard_library_passes",
         "its tests wait by the clock, and it takes a minute and a half without emulation",
     ),
-    ("a_view_is_readable_in_its_place_and_not_writable", "it writes below target, which the machine cannot"),
-    ("a_view_without_a_place_is_at_its_own", "it writes below target, which the machine cannot"),
-    ("a_cause_is_told_once", "it writes below target, which the machine cannot"),
-    ("cpu_time_is_counted_where_it_is_spent", "it fails under emulation, and nobody has found out why"),
 ];
+
+/// A program that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// A test program and the directory that cargo would start it in.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Program {
-    pub(super) directory: PathBuf,
-    pub(super) file: PathBuf,
+    directory: PathBuf,
+    /// What its sources are called.
+    name: String,
+    file: PathBuf,
+}
+
+impl Program {
+    /// All of its tests whose name contains `filter`, but for what is left out.
+    pub(super) fn job(&self, filter: Option<&str>) -> Job {
+        // Without the first, libtest keeps what a passing test prints, and so its `SKIP`, to itself.
+        let mut arguments = vec!["--show-output".to_owned()];
+        arguments.extend(LEFT_OUT.iter().flat_map(|(name, _)| ["--skip".to_owned(), (*name).to_owned()]));
+        arguments.extend(filter.map(str::to_owned));
+        Job {
+            name: filter.map_or_else(|| self.name.clone(), |filter| format!("{} {filter}", self.name)),
+            directory: self.directory.clone(),
+            program: self.file.clone(),
+            arguments,
+            limit: LIMIT,
+        }
+    }
+
+    /// Whether its sources are called so, below such a directory.
+    pub(super) fn is(&self, package: &str, name: &str) -> bool {
+        self.directory.ends_with(package) && self.name == name
+    }
 }
 
 /// Says what does not run in the machine.
@@ -47,19 +72,24 @@ pub(super) fn print_left_out() {
 pub(super) fn build(root: &Path) -> anyhow::Result<Vec<Program>> {
     let mut programs = Vec::new();
     for selection in RUNS {
-        let mut cargo = Command::new("cargo");
-        cargo.args(["test", "--release", "--no-run", "--message-format=json-render-diagnostics"]);
-        cargo.args(selection).current_dir(root).stdout(Stdio::piped());
-        eprintln!("$ cargo test --release --no-run {}", selection.join(" "));
-        let output = cargo.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
-        if !output.status.success() {
-            bail!("cargo test --no-run {} ended with {}", selection.join(" "), output.status);
-        }
-        programs.extend(tests_among(&output.stdout)?);
+        programs.extend(build_run(root, selection)?);
     }
     programs.sort();
     programs.dedup();
     Ok(programs)
+}
+
+/// Builds the programs of one of [`RUNS`].
+pub(super) fn build_run(root: &Path, selection: &[&str]) -> anyhow::Result<Vec<Program>> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["test", "--release", "--no-run", "--message-format=json-render-diagnostics"]);
+    cargo.args(selection).current_dir(root).stdout(Stdio::piped());
+    eprintln!("$ cargo test --release --no-run {}", selection.join(" "));
+    let output = cargo.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("cargo test --no-run {} ended with {}", selection.join(" "), output.status);
+    }
+    tests_among(&output.stdout)
 }
 
 /// The test programs in cargo's messages.
@@ -74,7 +104,7 @@ fn tests_among(messages: &[u8]) -> anyhow::Result<Vec<Program>> {
         if TOOLS.iter().any(|(name, _)| directory.ends_with(name)) {
             continue;
         }
-        found.push(Program { directory: directory.into(), file: file.into() });
+        found.push(Program { directory: directory.into(), name: artifact.target.name, file: file.into() });
     }
     Ok(found)
 }
@@ -102,5 +132,8 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].file.to_str(), Some("/p/t/a-1"));
         assert_eq!(found[0].directory.to_str(), Some("/p/a"));
+        assert!(found[0].is("a", "a") && !found[0].is("b", "a"));
+        let job = found[0].job(Some("seal"));
+        assert_eq!((job.name.as_str(), job.arguments.last().map(String::as_str)), ("a seal", Some("seal")));
     }
 }
