@@ -18,7 +18,7 @@ const TESTS: [(&str, &str, Option<&str>); 8] = [
     ("zeroboot-isolation", "world", None),
     ("zeroboot-isolation", "filter", None),
     ("zeroboot-telemetry", "sample", None),
-    ("zeroboot", "protections", Some("process-limit")),
+    ("zeroboot", "limits", Some("bounded")),
     ("zeroboot", "protections", Some("a_policy_without_anything")),
     ("zeroboot", "network", Some("loopback")),
 ];

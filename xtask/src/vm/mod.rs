@@ -30,6 +30,9 @@ use crate::attack;
 use crate::test::skips_are_failures;
 use crate::venv;
 
+/// What the attack suite is called among the programs.
+const ATTACKS: &str = "attacks";
+
 /// What runs in the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Selection<'a> {
@@ -95,17 +98,22 @@ pub(crate) fn run(root: &Path, selection: Selection<'_>, user: Option<&str>) -> 
     Ok(if complaints.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The attack suite against the command, by this very program: it starts the suite where it runs itself.
+/// The attack suite against the command, by a copy of this very program: it starts the suite where it runs itself, and
+/// is not replaced when somebody builds meanwhile.
 fn attacks(root: &Path, patterns: &[&str]) -> anyhow::Result<Job> {
     /// For all attacks; they take about a third of it on two slow processors.
     const LIMIT: Duration = Duration::from_secs(60 * 60);
     let target = attack::build(root)?;
     let target = target.to_str().context("the project's path is not UTF-8")?;
+    let program = root.join("target/vm/xtask");
+    let own = env::current_exe().context("this program has no file")?;
+    fs::copy(&own, &program)
+        .with_context(|| format!("cannot copy {} to {}", own.display(), program.display()))?;
     let arguments = ["attack-built", target].into_iter().chain(patterns.iter().copied()).map(str::to_owned);
     Ok(Job {
-        name: "attacks".to_owned(),
+        name: ATTACKS.to_owned(),
         directory: root.to_owned(),
-        program: env::current_exe().context("this program has no file")?,
+        program,
         arguments: arguments.collect(),
         limit: LIMIT,
     })

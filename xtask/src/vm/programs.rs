@@ -24,7 +24,7 @@ const LEFT_OUT: [(&str, &str); 2] = [
 ];
 
 /// A program that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(5 * 60);
+const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// A test program and the directory that cargo would start it in.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -29,6 +29,8 @@ pub(super) struct Tally {
     parts: Vec<Part>,
     /// The user and the program that speak now.
     place: String,
+    /// Whether the names of failed tests come.
+    listing: bool,
     failed: Vec<String>,
 }
 
@@ -38,15 +40,23 @@ impl Tally {
         let line = line.trim_end();
         if let Some((user, program)) = line.strip_prefix(HEADING).and_then(|place| place.split_once(": ")) {
             self.place = format!("{user}: {program}");
+            self.listing = false;
             if self.parts.last().is_none_or(|part| part.user != user) {
                 self.parts.push(Part { user: user.to_owned(), ..Part::default() });
             }
             return;
         }
         let Some(part) = self.parts.last_mut() else { return };
-        part.tests.line(line);
-        part.attacks.line(line);
-        if let Some(name) = failed(line) {
+        // What a test says on standard error comes after its name.
+        let named = line.strip_prefix("test ").and_then(|test| test.split_once(" ... "));
+        part.tests.line(named.map_or(line, |(_, said)| said));
+        let suite = self.place.ends_with(super::ATTACKS);
+        if suite {
+            part.attacks.line(line);
+        }
+        let listed = line.strip_prefix("    ").filter(|_| self.listing);
+        self.listing = line == "failures:" || listed.is_some();
+        if let Some(name) = listed.or_else(|| attack_that_failed(line).filter(|_| suite)) {
             self.failed.push(format!("{}: {name}", self.place));
         }
     }
@@ -105,11 +115,8 @@ impl std::fmt::Display for Attacks {
     }
 }
 
-/// The name of a test that failed, or of an attack that got through or has no verdict.
-fn failed(line: &str) -> Option<&str> {
-    if let Some(test) = line.strip_prefix("test ") {
-        return test.strip_suffix(" ... FAILED");
-    }
+/// The name of an attack that got through or has no verdict.
+fn attack_that_failed(line: &str) -> Option<&str> {
     let mut words = line.strip_prefix("  ")?.split_whitespace();
     let name = words.next()?;
     matches!(words.next(), Some("THROUGH" | "UNCLEAR")).then_some(name)
@@ -123,9 +130,20 @@ mod tests {
 SKIP before anything is nobody's
 == root: apply
 test a ... ok
-test b ... FAILED
-  SKIP c: no huge pages
-test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out
+test b is ... something is wrong
+FAILED
+test c ... SKIP no huge pages
+ok
+
+failures:
+
+---- b is ----
+    thread 'main' panicked
+
+failures:
+    b is
+
+test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out
 == root: attacks
   read-shadow  held     EACCES
   bpf          THROUGH  a descriptor
@@ -143,14 +161,14 @@ test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out";
     #[test]
     fn users_are_told_apart() {
         let attacks = "9 attacks: 5 held, 2 open, 1 skipped, 1 through, 0 unclear";
-        let root = format!("root: 1 passed, 1 failed, 1 skipped; {attacks}");
+        let root = format!("root: 2 passed, 1 failed, 1 skipped; {attacks}");
         assert_eq!(heard(OUTPUT).sums(), [&root, "ordinary: 2 passed, 0 failed, 0 skipped"]);
     }
 
     #[test]
     fn a_failure_has_its_user_and_its_program() {
         let tally = heard(OUTPUT);
-        assert_eq!(tally.complaints(false), ["root: apply: b failed", "root: attacks: bpf failed"]);
+        assert_eq!(tally.complaints(false), ["root: apply: b is failed", "root: attacks: bpf failed"]);
         assert_eq!(tally.complaints(true)[2..], ["root: 2 skipped, and ZEROBOOT_NO_SKIP is set"]);
     }
 
