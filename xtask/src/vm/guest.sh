@@ -1,4 +1,4 @@
-# Runs inside the virtual machine, as its root: SHARE TMP UID LIMIT. What runs stands in SHARE/jobs; the host hears of each
+# Runs inside the virtual machine, as its root: SHARE SCRATCH UID LIMIT. What runs stands in SHARE/jobs; the host hears of each
 # program's end by a line in SHARE/status, and of the whole by the line `done`.
 share=$1 scratch=$2 uid=$3 limit=$4
 cgroups=/sys/fs/cgroup

@@ -72,7 +72,7 @@ impl Machine {
 
     /// Where the tool that boots the machine has its own files.
     fn tools(&self) -> PathBuf {
-        self.share.with_file_name("scratch")
+        self.share.with_file_name("tools")
     }
 
     fn prepare(&self, users: &[User], jobs: &[Job]) -> anyhow::Result<()> {
