@@ -37,8 +37,8 @@ const TABLES: &str = "crates/zeroboot-isolation/src/filter/calls.rs";
 /// A machine to throw away.
 const ARENA: &str = "crates/zeroboot-attack/arena/machine.py";
 
-/// The suite's command for a machine that is emulated: a sandbox has more time there, lest its deadline hold what nothing
-/// else would. The attack on the deadline itself waits for 45 seconds.
+/// What the sandbox's command is given in an emulated machine, lest its usual deadline hold what nothing else would. The
+/// attack on the deadline itself waits for 45 seconds.
 const MORE_TIME: &str = " --timeout 40s";
 
 /// Runs the suite with these arguments and ends as it ended.

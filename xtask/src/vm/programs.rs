@@ -66,6 +66,9 @@ pub(super) fn print_left_out() {
     eprintln!(
         "left out: numpy and pandas: their environment may belong to an interpreter that others cannot read"
     );
+    eprintln!(
+        "left out: controls of attacks: each takes as long as its attack, and `cargo xtask attack` runs them"
+    );
 }
 
 /// Builds the programs that `cargo xtask test` runs, but for those of [`TOOLS`].
