@@ -36,7 +36,13 @@ pub enum UnshareError {
          kernel.apparmor_restrict_unprivileged_userns=0; in a container: allow unshare in its filter)"
     )]
     Forbidden(#[source] Errno),
-    /// The kernel is built without one of the namespaces, or something else went wrong.
+    /// The kernel is built without one of the namespaces, or a container's filter hides the call.
+    #[error(
+        "this kernel lacks a namespace (it needs CONFIG_USER_NS, PID_NS, IPC_NS, UTS_NS and NET_NS; in a container: allow \
+         unshare in its filter)"
+    )]
+    Absent(#[source] Errno),
+    /// Something else went wrong.
     #[error("the kernel did not create the namespaces")]
     Unshare(#[source] Errno),
     /// The host name could not be set.
@@ -64,6 +70,7 @@ pub fn unshare(wanted: Protections) -> Result<(), UnshareError> {
     nix::sched::unshare(flags).map_err(|errno| match errno {
         Errno::ENOSPC => UnshareError::Limit(errno),
         Errno::EPERM | Errno::EACCES => UnshareError::Forbidden(errno),
+        Errno::EINVAL | Errno::ENOSYS => UnshareError::Absent(errno),
         other => UnshareError::Unshare(other),
     })?;
     if wanted.wants(Protection::UtsNamespace) {
