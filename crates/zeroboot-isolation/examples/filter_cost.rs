@@ -9,6 +9,7 @@
 
 use std::error::Error;
 use std::hint::black_box;
+use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,12 +54,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             times.call.push(call);
         }
     }
-    println!("{:30} {:>12} {:>12} {:>12}", "", "instructions", "install us", "a call ns");
+    let mut out = io::stdout().lock();
+    writeln!(out, "{:30} {:>12} {:>12} {:>12}", "", "instructions", "install us", "a call ns")?;
     for (shape, mut times) in shapes.iter().zip(times) {
         let length = shape.installed.map_or(0, CompiledFilter::len);
         let install = median(&mut times.install).as_secs_f64() * 1e6;
         let call = median(&mut times.call).as_secs_f64() * 1e9;
-        println!("{:30} {length:12} {install:12.1} {call:12.1}", shape.name);
+        writeln!(out, "{:30} {length:12} {install:12.1} {call:12.1}", shape.name)?;
     }
     Ok(())
 }

@@ -29,6 +29,10 @@ pub use inventory;
 /// In a template's environment: which function it is for.
 pub(crate) const FUNCTION_VARIABLE: &str = "ZEROBOOT_FUNCTION";
 
+/// The function of the warden's program, for the host's own probe: it needs no program of the host's.
+#[cfg(feature = "host")]
+pub(crate) const PROBE: &str = "probe";
+
 /// The exit code of a template or sandbox that cannot do its work; the text stands on standard error.
 const FAILED: u8 = 125;
 

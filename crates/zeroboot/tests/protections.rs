@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use common::run;
 use libtest_mimic::{Failed, Trial};
-use zeroboot::{BuildError, Missing, Namespace, Policy, Protection, Rule, Template};
+use zeroboot::{BuildError, Missing, Namespace, Policy, Protection, Rule, Template, examine_host};
 
 fn main() -> ExitCode {
     let trials = PROBES.iter().map(|probe| Trial::test(probe.protection.name(), || holds(probe)));
     let more = [
         Trial::test("a_policy_without_anything_still_runs", without_anything),
+        Trial::test("a_host_is_examined_once", examined),
         Trial::test("what_is_required_and_cannot_be_had_is_an_error", required),
     ];
     run(trials.chain(more).collect())
@@ -117,6 +118,18 @@ fn without_anything() -> Result<(), Failed> {
         Ok(())
     } else {
         Err(format!("{seal:?}").into())
+    }
+}
+
+fn examined() -> Result<(), Failed> {
+    let report = examine_host();
+    let found = |what: &str| report.findings.iter().find(|finding| finding.what == what);
+    let all = Protection::ALL.into_iter().all(|protection| found(protection.name()).is_some());
+    let told = report.findings.iter().all(|finding| finding.holds || !finding.detail.is_empty());
+    if report.strict && all && told && std::ptr::eq(report, examine_host()) {
+        Ok(())
+    } else {
+        Err(format!("{report:?}").into())
     }
 }
 

@@ -200,6 +200,20 @@ impl TemplateBuilder<Python> {
     }
 }
 
+/// The smallest template that there is.
+#[derive(Debug)]
+pub(super) struct Probe;
+
+impl TemplateBuilder<Probe> {
+    pub(super) fn probe() -> Self {
+        Self::new(Probe)
+    }
+
+    pub(super) fn build(self) -> Result<Template, BuildError> {
+        Template::build(self.recipe(|Probe| Ok(Kind::Probe))?)
+    }
+}
+
 impl TemplateBuilder<Function> {
     pub(super) fn function(name: String) -> Self {
         Self::new(Function { name })

@@ -11,6 +11,7 @@
 //! | `template` | the handle: asks, and builds again when the template has died |
 //! | `sandbox`, `run`, `pump` | one sandbox, from the request to the last byte |
 //! | `outcome` | what is known afterwards |
+//! | `examine` | what this host can enforce |
 //!
 //! The host may have any number of threads: it never forks. Each caller waits on its own sandbox's sockets and pipes;
 //! there is no dispatcher. Every byte from a sandbox is hostile. Never here: code that runs in a template.
@@ -18,6 +19,7 @@
 mod builder;
 mod embedded;
 mod error;
+mod examine;
 mod generation;
 mod interpreter;
 mod outcome;
@@ -32,6 +34,7 @@ mod view;
 
 pub use builder::{Command, Function, Python, TemplateBuilder};
 pub use error::{BuildError, RunError, SpawnError};
+pub use examine::{Finding, HostReport, examine_host};
 pub use interpreter::{Interpreter, InterpreterError};
 pub use outcome::{Account, Cpu, Faults, Memory, Outcome, Status, Times};
 pub use policy_file::{PolicyFileError, read_policy};

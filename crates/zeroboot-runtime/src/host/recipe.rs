@@ -8,10 +8,10 @@ use std::time::Duration;
 use zeroboot_isolation::policy::{Network, Policy};
 use zeroboot_isolation::world::{HOME, IdMap};
 
-use super::embedded::{LIBRARY, PYTHON};
+use super::embedded::{LIBRARY, PYTHON, WARDEN};
 use super::error::BuildError;
 use super::interpreter::Interpreter;
-use crate::function::FUNCTION_VARIABLE;
+use crate::function::{FUNCTION_VARIABLE, PROBE};
 use crate::protocol::{CgroupSetup, Job, JobError, Program, SETUP_LIMIT, Setup};
 
 /// How the bootstrap is read: the fourth of the inherited descriptors.
@@ -47,6 +47,8 @@ pub(super) enum Kind {
     Function {
         name: String,
     },
+    /// The warden's program, which has a function for this.
+    Probe,
     Command {
         program: PathBuf,
         arguments: Vec<String>,
@@ -104,6 +106,10 @@ impl Recipe {
                 let own = File::open("/proc/self/exe").map_err(BuildError::OwnProgram)?;
                 (Program::FirstExtra, Vec::new(), vec![own.into()])
             }
+            Kind::Probe => {
+                environment.push((FUNCTION_VARIABLE.to_owned(), PROBE.to_owned()));
+                (Program::FirstExtra, Vec::new(), vec![reopen(WARDEN.file())?])
+            }
             Kind::Command { program, arguments } => {
                 (Program::Path(program.clone()), arguments.clone(), vec![library()?])
             }
@@ -138,7 +144,7 @@ impl Recipe {
                 Job { argv0: name.clone(), name, body: rehearsal.clone().into_bytes(), ..Job::default() }
                     .packets()
             }
-            Kind::Function { .. } | Kind::Command { .. } => Ok(Vec::new()),
+            Kind::Function { .. } | Kind::Probe | Kind::Command { .. } => Ok(Vec::new()),
         }
     }
 
@@ -146,7 +152,7 @@ impl Recipe {
     pub(super) fn warm_file(&self) -> Option<PathBuf> {
         match &self.kind {
             Kind::Python { warm, .. } => warm.clone(),
-            Kind::Function { .. } | Kind::Command { .. } => None,
+            Kind::Function { .. } | Kind::Probe | Kind::Command { .. } => None,
         }
     }
 

@@ -4,6 +4,14 @@
 
 use std::process::ExitCode;
 
+// The smallest template that there is: by it a host finds out what it can enforce.
+zeroboot_runtime::function! {
+    name: "probe",
+    warm_up: || (),
+    answer: |(): &(), (): ()| (),
+}
+
 fn main() -> ExitCode {
+    zeroboot_runtime::function::init();
     zeroboot_runtime::warden::run()
 }
