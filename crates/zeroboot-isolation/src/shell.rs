@@ -12,10 +12,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 
+use crate::cgroup::enter_namespace;
 use crate::child::{Blocked, Failure, Step, close_range, drop_capabilities, set_signal_mask};
 use crate::filter::{CompiledFilter, FilterError};
 use crate::landlock::{LandlockError, RulePlan};
-use crate::policy::{Network, Policy, UserId};
+use crate::policy::{Network, Policy, Protection, UserId};
 use crate::template::prctl;
 
 /// What one shell mounts, and the filter that it waits under.
@@ -24,8 +25,18 @@ pub struct ShellPlan {
     /// Type, target, options.
     mounts: [(&'static CStr, &'static CStr, CString); 4],
     network: Network,
+    cgroup: CgroupRoot,
     landlock: Option<RulePlan>,
     filter: CompiledFilter,
+}
+
+/// What its sandbox takes for the root of all cgroups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CgroupRoot {
+    /// Its own cgroup.
+    Own,
+    /// What the template takes for it.
+    Inherited,
 }
 
 /// Why a shell could not be planned. Each but the last is a mistake in this crate, or an architecture without support.
@@ -62,14 +73,18 @@ impl ShellPlan {
                 (c"proc", c"/proc", CString::from(c"subset=pid")),
             ],
             network: policy.network,
+            cgroup: match policy.protections.wants(Protection::CgroupNamespace) {
+                true => CgroupRoot::Own,
+                false => CgroupRoot::Inherited,
+            },
             landlock: RulePlan::new(policy)?,
             filter: CompiledFilter::shell()?,
         })
     }
 
-    /// Mounts the private file systems, and makes the calling process a quiet init: the kernel reaps its children,
-    /// no signal but `SIGKILL` reaches it, it holds no capability, and no descriptor but `keep` and the Landlock rules of
-    /// its sandbox, if there are to be any.
+    /// Makes the cgroup that it is in the root of what its sandbox sees, mounts the private file systems, and makes the
+    /// calling process a quiet init: the kernel reaps its children, no signal but `SIGKILL` reaches it, it holds no
+    /// capability, and no descriptor but `keep` and the Landlock rules of its sandbox, if there are to be any.
     ///
     /// It becomes dumpable, which the warden may have ceased to be when it changed its user id: whoever joins must be
     /// allowed to look at it (see [`Place::shell`](crate::child::Place::shell)).
@@ -83,6 +98,9 @@ impl ShellPlan {
     /// the shell is settled, sends the rules with it, and goes on to [`park`](Self::park).
     pub fn settle(&self, keep: BorrowedFd<'_>) -> Result<Option<OwnedFd>, Failure> {
         let at = |step| move |errno| Failure::new(step, errno);
+        if self.cgroup == CgroupRoot::Own {
+            enter_namespace().map_err(at(Step::CgroupNamespace))?;
+        }
         for (kind, target, options) in &self.mounts {
             mount(kind, target, options).map_err(at(Step::Mount))?;
         }

@@ -9,7 +9,7 @@ use nix::sched::CloneFlags;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::group::make_directory;
-use super::{Controller, Controllers, keyed, read, write};
+use super::{Controller, Controllers, SHELL, keyed, read, write};
 use crate::policy::{Bytes, Limits};
 
 /// Where the warden and the template are: a cgroup with controllers for its children has no processes of its own.
@@ -129,7 +129,7 @@ fn settings(controllers: Controllers, limits: &Limits) -> Vec<(&'static str, Str
         settings.push(("memory.oom.group", "1".to_owned()));
     }
     if controllers.has(Controller::Pids) {
-        settings.push(("pids.max", limits.processes.to_string()));
+        settings.push(("pids.max", limits.processes.saturating_add(SHELL).to_string()));
     }
     if let (true, Some(cpus)) = (controllers.has(Controller::Cpu), limits.cpus) {
         settings.push(("cpu.max", cpus.to_quota()));
@@ -199,7 +199,7 @@ mod tests {
         let limits = Policy::strict().memory(Bytes::mebi(64)).cpus(Cpus::milli(1500)).processes(7).limits;
         let set = |controllers| settings(controllers, &limits);
         assert_eq!(set(Controllers::NONE), []);
-        assert_eq!(set(Controllers::NONE.with(Controller::Pids)), [("pids.max", "7".to_owned())]);
+        assert_eq!(set(Controllers::NONE.with(Controller::Pids)), [("pids.max", "8".to_owned())]);
         assert_eq!(set(Controllers::NONE.with(Controller::Cpu)), [("cpu.max", "150000 100000".to_owned())]);
         assert_eq!(set(Controllers::NONE.with(Controller::Memory))[0], ("memory.max", "67108864".to_owned()));
         let unbounded = Policy::strict().limits;

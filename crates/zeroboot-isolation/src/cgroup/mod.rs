@@ -8,6 +8,7 @@
 //! | warden, stage 1 | [`Group::make`]: a directory for one template, below the nearest cgroup that has controllers to give; forks stage 2 into it |
 //! | warden, stage 2 | [`enter_namespace`], then [`Leaves::prepare`]: everything but the sandboxes goes to a leaf of its own |
 //! | warden, stage 2 | [`Leaves::make`]: a leaf with its limits, for each parked shell |
+//! | shell | born in the leaf, it makes that the root of a cgroup namespace, which the sandbox joins: its own path is `/` |
 //! | template | forks the sandbox into that leaf |
 //! | host | [`GroupReader::bounds`]: what holds, read back |
 //! | warden, stage 2 | [`Leaf::usage`], [`Leaf::kill`], [`Leaves::remove`] |
@@ -30,6 +31,9 @@ use nix::sys::stat::Mode;
 pub use group::{Group, GroupError};
 pub use leaf::{Leaf, LeafError, Leaves, LeavesError, Usage, enter_namespace};
 pub use reader::{Bounds, BoundsError, GroupReader};
+
+/// The shell is in the leaf of its sandbox, and one process more.
+const SHELL: u64 = 1;
 
 /// What a cgroup can bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

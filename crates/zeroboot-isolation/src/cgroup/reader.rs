@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use super::group::remove;
-use super::{Controller, Controllers, read};
+use super::{Controller, Controllers, SHELL, read};
 use crate::policy::{Bytes, Cpus};
 
 /// The cgroup of one template, as its host sees it.
@@ -66,7 +66,9 @@ impl GroupReader {
             memory: bound(Controller::Memory, "memory.max")?
                 .and_then(|text| text.trim().parse().ok())
                 .map(Bytes),
-            processes: bound(Controller::Pids, "pids.max")?.and_then(|text| text.trim().parse().ok()),
+            processes: bound(Controller::Pids, "pids.max")?
+                .and_then(|text| text.trim().parse::<u64>().ok())
+                .map(|processes| processes.saturating_sub(SHELL)),
             cpus: bound(Controller::Cpu, "cpu.max")?.and_then(|text| Cpus::from_quota(&text)),
             leaf: format!("{}/{leaf}", self.name),
         }))

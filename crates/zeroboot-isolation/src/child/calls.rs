@@ -45,12 +45,11 @@ struct CapabilityData {
     inheritable: u32,
 }
 
-pub(super) fn join(shell: BorrowedFd<'_>, network: Network) -> Result<(), Errno> {
-    let own = match network {
-        Network::None => CloneFlags::empty(),
-        Network::Loopback => CloneFlags::CLONE_NEWNET,
-    };
-    nix::sched::setns(shell, CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | own)
+pub(super) fn join(shell: BorrowedFd<'_>, network: Network, protections: &Protections) -> Result<(), Errno> {
+    let mut own = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC;
+    own.set(CloneFlags::CLONE_NEWNET, network == Network::Loopback);
+    own.set(CloneFlags::CLONE_NEWCGROUP, protections.wants(Protection::CgroupNamespace));
+    nix::sched::setns(shell, own)
 }
 
 pub(super) fn new_session() -> Result<(), Errno> {

@@ -186,7 +186,7 @@ impl Prepared {
         };
         let mut keyring = Keyring::Own;
 
-        run(Step::JoinNamespaces, &mut || calls::join(place.shell, self.network))?;
+        run(Step::JoinNamespaces, &mut || calls::join(place.shell, self.network, &self.protections))?;
         if self.protections.wants(Protection::Session) {
             run(Step::NewSession, &mut calls::new_session)?;
         }

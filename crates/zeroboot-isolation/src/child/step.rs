@@ -30,8 +30,8 @@ macro_rules! steps {
 }
 
 steps! {
-    /// `setns(2)` on the shell's init: mount and ipc namespace. First: everything after it concerns those.
-    JoinNamespaces = 100, "join the shell's mount and ipc namespaces";
+    /// `setns(2)` on the shell's init: mount, ipc and cgroup namespace. First: everything after it concerns those.
+    JoinNamespaces = 100, "join the shell's namespaces";
     /// `setsid(2)`: no controlling terminal.
     NewSession = 101, "start a session";
     /// `prlimit(2)`. Before the user changes: the limits then hold from the first instruction as that user.
@@ -66,6 +66,8 @@ steps! {
     Mount = 116, "mount the private file systems";
     /// `ioctl(2)`: in a shell only, where the policy gives it a loopback.
     Network = 117, "switch the loopback on";
+    /// `unshare(2)`: in a shell only, while it is in the cgroup of its sandbox, which becomes the root of what that sees.
+    CgroupNamespace = 118, "make a cgroup namespace";
 }
 
 impl Step {

@@ -72,6 +72,9 @@ impl Parking {
         let leaf = self.leaves.as_ref().map(|leaves| leaves.make(number)).transpose()?;
         let plan = ShellPlan::prepare(&self.policy, user)?;
         let (near, far) = fd::pair().map_err(failed("making a socket"))?;
+        // Born there, so that it can make that cgroup the root of what its sandbox sees.
+        let birthplace = leaf.as_ref().map(|leaf| leaf.directory().try_clone_to_owned());
+        self.fork.set_cgroup(birthplace.transpose().map_err(WardenError::Copy)?)?;
         let child = match self.fork.fork()? {
             Forked::Parent(child) => child,
             Forked::Child(fresh) => become_shell(&fresh, &plan, far),
