@@ -37,9 +37,9 @@ const TABLES: &str = "crates/zeroboot-isolation/src/filter/calls.rs";
 /// A machine to throw away.
 const ARENA: &str = "crates/zeroboot-attack/arena/machine.py";
 
-/// What the sandbox's command is given in an emulated machine, lest its usual deadline hold what nothing else would. The
-/// attack on the deadline itself waits for 45 seconds.
-const MORE_TIME: &str = " --timeout 40s";
+/// What the sandbox's command is given in a virtual machine. More time, lest its usual deadline hold what nothing else would;
+/// the attack on the deadline itself waits for 45 seconds. And limits, since there the kernel can bound a whole sandbox.
+const IN_MACHINE: &str = " --timeout 40s --memory 256M --cpus 1.0";
 
 /// Runs the suite with these arguments and ends as it ended.
 pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
@@ -51,7 +51,7 @@ pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
         fs::write(file, unproven::lines()).with_context(|| format!("cannot write {}", file.display()))?;
     }
     let command = command(&target);
-    let status = suite(&target, &command, &open_layers(&target)?)
+    let status = suite(&target, &command, &open_layers(&target, "")?)
         .args(["--control", &format!("{command} --waive {{waived}} -"), "--waivable", WAIVABLE])
         .args(["--control-pair", &format!("{command} --count 2 --parallel 2 --waive {{waived}} -")])
         .args(["--arena", &format!("python3 '{}'", root.join(ARENA).display())])
@@ -68,7 +68,7 @@ pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
 /// Runs what [`build`] has left in `target`, without controls: where there is no cargo, as in a virtual machine. The suite
 /// runs once for each pattern that its attacks shall contain; for all of them if there is none.
 pub(crate) fn run_built(target: &Path, patterns: &[String]) -> anyhow::Result<ExitCode> {
-    let (open, command) = (open_layers(target)?, command(target) + MORE_TIME);
+    let (open, command) = (open_layers(target, IN_MACHINE)?, command(target) + IN_MACHINE);
     let selections: Vec<_> = match patterns {
         [] => vec![Vec::new()],
         patterns => patterns.iter().map(|pattern| vec!["--only", pattern]).collect(),
@@ -107,9 +107,9 @@ fn calls_file(target: &Path) -> PathBuf {
     target.join("attack-calls")
 }
 
-/// What the sandboxes of this machine do not hold, by the suite's names: by a seal, and by [`KNOWN`].
-fn open_layers(target: &Path) -> anyhow::Result<Vec<String>> {
-    let mut open = missing(&target.join("release/zeroboot"))?;
+/// What sandboxes with these options do not hold on this machine, by the suite's names: by a seal, and by [`KNOWN`].
+fn open_layers(target: &Path, options: &str) -> anyhow::Result<Vec<String>> {
+    let mut open = missing(&target.join("release/zeroboot"), options)?;
     eprintln!(
         "open, by the seal of a trial run: {}",
         if open.is_empty() { "none".to_owned() } else { open.join(", ") }
@@ -136,9 +136,11 @@ fn suite(target: &Path, command: &str, open: &[String]) -> Command {
 }
 
 /// The layers that the seal of a trial run lacks.
-fn missing(zeroboot: &Path) -> anyhow::Result<Vec<String>> {
+fn missing(zeroboot: &Path, options: &str) -> anyhow::Result<Vec<String>> {
     let output = Command::new(zeroboot)
-        .args(["run", "--json", "-c", "pass"])
+        .args(["run", "--json"])
+        .args(options.split_whitespace())
+        .args(["-c", "pass"])
         .output()
         .with_context(|| format!("cannot start {}", zeroboot.display()))?;
     let document: Value =

@@ -37,7 +37,7 @@ const ATTACKS: [&str; 20] = [
     "kernel/userfaultfd",
     "kernel/i386-calls",
     "kernel/x32-calls",
-    "kernel/pressure-trigger",
+    "kernel/cgroup-path",
     "network/host-abstract-name",
     "channels/abstract-name",
     "channels/session-keyring",
