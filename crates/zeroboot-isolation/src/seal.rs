@@ -215,10 +215,10 @@ impl SealReader {
 }
 
 /// The namespaces that a process has from its birth: it could leave them only by privileges that it gives up.
-const BORN: [Namespace; 4] = [Namespace::User, Namespace::Pid, Namespace::Uts, Namespace::Cgroup];
+const BORN: [Namespace; 3] = [Namespace::User, Namespace::Pid, Namespace::Uts];
 
 /// Those that it joins while it hardens itself.
-const JOINED: [Namespace; 3] = [Namespace::Mount, Namespace::Ipc, Namespace::Net];
+const JOINED: [Namespace; 4] = [Namespace::Mount, Namespace::Ipc, Namespace::Net, Namespace::Cgroup];
 
 /// A seal that is read in part.
 #[derive(Debug)]

@@ -111,7 +111,7 @@ pub(crate) fn sealed_template_joins() -> Result<(), Failed> {
         let shell = parked()?;
         let seal = SealReader::new()?.read(shell.pid.unsigned_abs(), None)?;
         let outer = SealReader::new()?.read(std::process::id(), None)?;
-        let own = [Namespace::Pid, Namespace::Mount, Namespace::Ipc];
+        let own = [Namespace::Pid, Namespace::Mount, Namespace::Ipc, Namespace::Cgroup];
         let sealed = seal.namespaces == own && seal.no_new_privs;
         ensure(sealed && seal.seccomp_filters == outer.seccomp_filters + 1, || format!("{seal:?}"))?;
         // SAFETY: no memory is passed; the number is the one of a process that is not reaped.
