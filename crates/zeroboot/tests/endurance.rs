@@ -64,8 +64,11 @@ fn holds(pid: u32) -> Result<Holds, Failed> {
     })
 }
 
-/// How many shells a template keeps: as many processes wait, and the template and the warden hold their pidfds.
+/// How many shells a template keeps: as many processes wait.
 const SHELLS: usize = 2;
+
+/// What the warden holds of a shell that is being made or buried: pidfd, both ends of a socket or the report, rules.
+const DESCRIPTORS_OF_A_SHELL: usize = 4;
 
 /// Where allocators may end up higher than they began.
 const MARGIN_KIB: u64 = 2048;
@@ -92,8 +95,8 @@ fn ten_thousand() -> Result<(), Failed> {
 
     for (pid, before) in watched.iter().zip(before) {
         let after = holds(*pid)?;
-        // A shell more or less may be on its way.
-        let grown = after.descriptors > before.descriptors + SHELLS
+        // Each shell may be on its way now and not have been before.
+        let grown = after.descriptors > before.descriptors + SHELLS * DESCRIPTORS_OF_A_SHELL
             || after.resident_kib > before.resident_kib + MARGIN_KIB
             || after.mounts != before.mounts;
         if grown {
