@@ -133,10 +133,10 @@ impl Mover {
                 self.skip(candidate, at..piece.end, SkipReason::ReadFailed);
                 return Ok(());
             }
-            // SAFETY: after the last run there is nothing in this piece.
-            unsafe { self.clear(candidate, &(run.end..piece.end))? };
+            last = run.end;
         }
-        Ok(())
+        // SAFETY: after the last run or guard there is nothing in this piece.
+        unsafe { self.clear(candidate, &(last..piece.end)) }
     }
 
     /// Moves a run, and then makes what is empty between `last` and the run a mapping without history, which a fork
