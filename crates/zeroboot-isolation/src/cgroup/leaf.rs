@@ -15,6 +15,9 @@ use crate::policy::{Bytes, Limits};
 /// Where the warden and the template are: a cgroup with controllers for its children has no processes of its own.
 const TEMPLATE: &str = "template";
 
+/// How much may be swapped out.
+const SWAP: &str = "memory.swap.max";
+
 /// Gives the calling process a cgroup namespace whose root is the cgroup that it is in. See `cgroup_namespaces(7)`.
 ///
 /// # Errors
@@ -89,13 +92,19 @@ impl Leaves {
             Controller::ALL.into_iter().filter(|one| controllers.has(*one)).map(switches).collect();
         write(group.as_fd(), "cgroup.subtree_control", &all)
             .map_err(|source| LeavesError::Enable { controllers, source })?;
-        Ok(Self { group, controllers, limits: settings(controllers, limits) })
+        let mut limits = settings(controllers, limits);
+        // A kernel without swap has nothing to bound there.
+        let swap = read(group.as_fd(), SWAP);
+        if swap.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            limits.retain(|(file, _)| *file != SWAP);
+        }
+        Ok(Self { group, controllers, limits })
     }
 
     /// Makes one, its limits set.
     ///
     /// # Errors
-    /// [`LeafError`]; nothing is left then.
+    /// [`LeafError`].
     pub fn make(&self, number: u64) -> Result<Leaf, LeafError> {
         let name = format!("sandbox-{number}");
         let directory = make_directory(self.group.as_fd(), &name).map_err(LeafError::Make)?;
@@ -124,7 +133,7 @@ fn settings(controllers: Controllers, limits: &Limits) -> Vec<(&'static str, Str
     let mut settings = Vec::new();
     if let (true, Some(size)) = (controllers.has(Controller::Memory), limits.memory) {
         settings.push(("memory.max", size.0.to_string()));
-        settings.push(("memory.swap.max", "0".to_owned()));
+        settings.push((SWAP, "0".to_owned()));
         // All or nothing: a sandbox that has lost one of its processes is not what anybody asked for.
         settings.push(("memory.oom.group", "1".to_owned()));
     }
