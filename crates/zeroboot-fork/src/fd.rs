@@ -133,6 +133,24 @@ pub fn receive_bytes(socket: BorrowedFd<'_>, buffer: &mut [u8], waiting: Waiting
     if header.msg_flags & libc::MSG_TRUNC != 0 { Err(Errno::EMSGSIZE) } else { Ok(length) }
 }
 
+/// Waits for a packet and gives its length in bytes, without taking it; 0 when the other end is gone. See `MSG_TRUNC` in
+/// `recv(2)`.
+///
+/// # Errors
+/// `ECONNRESET`.
+pub fn await_length(socket: BorrowedFd<'_>) -> Result<usize, Errno> {
+    loop {
+        let flags = libc::MSG_PEEK | libc::MSG_TRUNC;
+        // SAFETY: needed since `nix` gives no more than the length of the buffer. With a length of zero nothing is written.
+        let length = unsafe { libc::recv(socket.as_raw_fd(), std::ptr::null_mut(), 0, flags) };
+        match Errno::result(length) {
+            Ok(length) => return Ok(length.unsigned_abs()),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
 fn receive_message(
     socket: BorrowedFd<'_>,
     header: &mut libc::msghdr,

@@ -51,7 +51,9 @@ pub(crate) fn number(digits: &[u8], base: u32) -> Option<u64> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mapping {
     pub(crate) addresses: Range<u64>,
+    pub(crate) is_readable: bool,
     pub(crate) is_writable: bool,
+    pub(crate) is_executable: bool,
     pub(crate) is_shared: bool,
     pub(crate) name: String,
 }
@@ -62,7 +64,9 @@ impl Mapping {
         let head = Head::parse(line.as_bytes())?;
         Some(Self {
             addresses: head.start..head.end,
+            is_readable: head.is_readable(),
             is_writable: head.is_writable(),
+            is_executable: head.is_executable(),
             is_shared: head.is_shared(),
             name: String::from_utf8_lossy(head.name).into_owned(),
         })
@@ -84,7 +88,7 @@ mod tests {
             "7f11bd204000-7f11bd35a000 r-xp 00026000 fe:00 326279                     /usr/lib/lib c.so.6";
         let mapping = Mapping::parse(line).expect("a mapping");
         assert_eq!(mapping.addresses, 0x7f11_bd20_4000..0x7f11_bd35_a000);
-        assert!(!mapping.is_writable && !mapping.is_shared);
+        assert!(mapping.is_readable && mapping.is_executable && !mapping.is_writable && !mapping.is_shared);
         assert_eq!(mapping.name, "/usr/lib/lib c.so.6");
         assert!(mapping.has_file());
         let heap = Mapping::parse("55d0-55d1 rw-p 00000000 00:00 0    [heap]").expect("a mapping");

@@ -62,7 +62,7 @@ impl Observer {
         self.maps.read_to_string(&mut text).map_err(LearnError::Maps)?;
         let mut set = WorkingSet { page: self.page, ..WorkingSet::default() };
         for mapping in text.lines().filter_map(Mapping::parse) {
-            if mapping.is_writable && !mapping.is_shared {
+            if !mapping.is_shared && (mapping.is_writable || mapping.has_file()) {
                 self.walk(&mapping, &mut set).map_err(LearnError::PageTable)?;
             }
         }
@@ -85,7 +85,7 @@ impl Observer {
                 let page = Page(u64::from_ne_bytes(*entry));
                 if page.is_present() && page.is_of_file() {
                     extend(&mut set.read, start, self.page);
-                } else if page.is_present() && page.is_mapped_once() {
+                } else if mapping.is_writable && page.is_present() && page.is_mapped_once() {
                     extend(&mut set.written, start, self.page);
                 }
                 start += self.page;

@@ -23,12 +23,14 @@
 //! Never here: running the child that is learned from, and deciding whether a page is worth it.
 
 mod copy;
+mod huge;
 mod learn;
 mod map;
 
 use std::ops::Range;
 
 pub use copy::{CopiedAtFork, CopyError};
+pub use huge::HugeCodeError;
 pub use learn::{LearnError, Observer};
 
 /// What one child has written, and what it has read of files.
@@ -46,7 +48,7 @@ impl WorkingSet {
         &self.written
     }
 
-    /// Where the child has pages of private writable mappings of files, as frozen memory is: what it has read there, and
+    /// Where the child has pages of files, privately mapped: code, constants, and frozen memory. What it has read there, and
     /// what the kernel has mapped around it (`fault_around_bytes`).
     #[must_use]
     pub fn read(&self) -> &[Range<u64>] {

@@ -2,12 +2,13 @@
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::ptr;
 
 use libtest_mimic::Trial;
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
 use zeroboot_fork::freeze::freeze;
-use zeroboot_fork::working_set::{CopyError, Observer, WorkingSet};
+use zeroboot_fork::working_set::{CopyError, HugeCodeError, Observer, WorkingSet};
 use zeroboot_fork::{ExitStatus, Way};
 
 use crate::common::{Skip, Verdict, both_ways, code_of, plan, trial};
@@ -19,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ];
     trials.extend(both_ways("working set: exactly what a child has written", learned));
     trials.extend(both_ways("working set: what is read of frozen memory is mapped by the fork", mapped));
+    trials.extend(both_ways("working set: code of large files moves to huge pages, and runs there", huge));
     trials.extend(both_ways("working set: copied by the fork, for as long as it is kept", copied));
     trials
 }
@@ -161,6 +163,113 @@ fn mapped(way: Way) -> Verdict {
     set.map_for_forks();
     let after = faults(way);
     assert!(after < 8, "{before} faults became {after}");
+    Ok(())
+}
+
+const HUGE: usize = 2 << 20;
+
+/// A library of 6 MiB with constants below its first boundary of 2 MiB and code above: in each page a function that gives
+/// its argument back, and the number of the page behind it.
+struct Library(*const u8);
+
+impl Library {
+    const SIZE: usize = 3 * HUGE;
+
+    fn mapped() -> Self {
+        // mov %edi, %eax; ret
+        const IDENTITY: [u8; 3] = [0x89, 0xf8, 0xc3];
+        let mut bytes = vec![0_u8; Self::SIZE];
+        for (number, page) in bytes.chunks_mut(PAGE).enumerate() {
+            page[..3].copy_from_slice(&IDENTITY);
+            page[8..16].copy_from_slice(&(number as u64).to_le_bytes());
+        }
+        let mut file = tempfile::tempfile().expect("a file");
+        file.write_all(&bytes).expect("written");
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a new mapping anywhere, to find a place that is large enough.
+        let place = unsafe { libc::mmap(ptr::null_mut(), Self::SIZE + HUGE, libc::PROT_NONE, flags, -1, 0) };
+        assert_ne!(place, libc::MAP_FAILED);
+        let start = place.addr().next_multiple_of(HUGE);
+        let half = HUGE / 2;
+        for (offset, length, protection) in
+            [(0, half, libc::PROT_READ), (half, Self::SIZE - half, libc::PROT_READ | libc::PROT_EXEC)]
+        {
+            let at = place.with_addr(start + offset);
+            let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
+            let offset = i64::try_from(offset).expect("an offset");
+            // SAFETY: over the mapping that was just made.
+            let mapped = unsafe { libc::mmap(at, length, protection, flags, file.as_raw_fd(), offset) };
+            assert_eq!(mapped, at);
+        }
+        Self(place.with_addr(start).cast_const().cast())
+    }
+
+    fn number(&self, page: usize) -> u64 {
+        // SAFETY: eight bytes of the mapping.
+        unsafe { self.0.add(page * PAGE + 8).cast::<u64>().read_volatile() }
+    }
+
+    fn call(&self, page: usize, argument: u32) -> u32 {
+        // SAFETY: a function of this kind is there, as `mapped` has written it.
+        let function: extern "C" fn(u32) -> u32 = unsafe { std::mem::transmute(self.0.add(page * PAGE)) };
+        function(argument)
+    }
+
+    /// What a child does: constants and code of the first and second block, and a page of the third.
+    fn use_some(&self) {
+        for page in (0..HUGE * 2 / PAGE).step_by(16) {
+            assert_eq!(self.number(page), page as u64);
+        }
+        assert_eq!(self.call(HUGE * 2 / PAGE, 7), 7);
+    }
+}
+
+fn huge(way: Way) -> Verdict {
+    if !cfg!(target_arch = "x86_64") {
+        return Err(Skip("its machine code is that of x86-64".to_owned()));
+    }
+    let library = Library::mapped();
+    let faults = |way| {
+        let count = || getrusage(UsageWho::RUSAGE_SELF).expect("usage").minor_page_faults();
+        usize::from(code_of(&plan(way), || {
+            count();
+            let before = count();
+            library.use_some();
+            u8::try_from(count() - before).unwrap_or(u8::MAX)
+        }))
+    };
+    let before = faults(way);
+    assert!(before >= 16, "the control: {before}");
+
+    let (mut go, told) = (pipe().expect("a pipe"), pipe().expect("a pipe"));
+    let child = plan(way).spawn(&|| Ok(()), || {
+        library.use_some();
+        say(&told.1);
+        hear(&go.0);
+        0
+    });
+    let mut child = child.expect("a child");
+    let mut observer = Observer::of(child.pid()).expect("its memory");
+    hear(&told.0);
+    let set = observer.working_set().expect("what it has executed");
+    go.1.write_all(b".").expect("it listens");
+    assert_eq!(child.wait().expect("its end").status, ExitStatus::Exited(0));
+
+    let moved = match set.move_code_to_huge_pages() {
+        Err(error @ HugeCodeError::Small) => return Err(Skip(error.to_string())),
+        result => result.expect("moved"),
+    };
+    // The third block is hardly used; the test's own program may have blocks that are.
+    assert!(moved >= 2 * HUGE as u64, "{moved}");
+    let after = faults(way);
+    assert!(after < 8, "{before} faults became {after}");
+    for page in 0..Library::SIZE / PAGE {
+        assert_eq!(library.number(page), page as u64, "content is the same");
+    }
+    assert_eq!(library.call(HUGE / PAGE / 2, 5), 5, "and runs");
+    let file = std::fs::read_to_string("/proc/self/maps").expect("maps");
+    let third = format!("{:x}-", library.0.addr() + 2 * HUGE);
+    assert!(file.lines().any(|line| line.starts_with(&third) && line.contains(" r-xp ")), "{file}");
     Ok(())
 }
 

@@ -1,0 +1,213 @@
+//! Code in huge pages: what children execute of large libraries, handed on by the fork in one entry of the page table for
+//! each 2 MiB.
+//!
+//! ```text
+//!        before                                        after
+//!  r--p  [constants  ]  the library's file             [constants  |          ]  file, up to the boundary
+//!  r-xp  [code                ]                        [  2 MiB    |  2 MiB   ]  anonymous, r-x, the same content
+//!  r--p  [constants   ]                                [    ]                    file, the rest
+//! ```
+
+use std::ffi::c_void;
+use std::io;
+use std::ops::Range;
+use std::ptr;
+
+use nix::errno::Errno;
+
+use super::{WorkingSet, clip};
+use crate::maps::Mapping;
+
+/// The size of a huge page. Where an architecture has another, nothing of this size is found to be huge.
+const HUGE: usize = 2 << 20;
+
+/// From how many pages on, of the 512, a block is worth its copy: so many windows of 16 pages are as many faults.
+const WORTH: u64 = 64;
+
+/// Why code stays in small pages of its file. Nothing has changed then, but for what was moved before.
+#[derive(Debug, thiserror::Error)]
+pub enum HugeCodeError {
+    /// The mappings of this process.
+    #[error("cannot read the mappings of this process")]
+    Maps(#[source] io::Error),
+    /// Memory for the copy.
+    #[error("cannot make a copy of {length} bytes of code")]
+    Copy {
+        /// How many.
+        length: usize,
+        /// What the kernel answered.
+        #[source]
+        errno: Errno,
+    },
+    /// The kernel gave small pages.
+    #[error("the kernel gave no huge pages (transparent_hugepage/enabled is never, or memory is fragmented)")]
+    Small,
+    /// The copy could not be put in the place of the code.
+    #[error("cannot put {length} bytes of code into their place")]
+    Place {
+        /// How many.
+        length: usize,
+        /// What the kernel answered.
+        #[source]
+        errno: Errno,
+    },
+}
+
+impl WorkingSet {
+    /// Moves code and constants of large libraries, of which the child has [read](Self::read) enough, into huge pages.
+    /// Gives how many bytes.
+    ///
+    /// A fork hands a huge page on with one entry, where the child would otherwise take a fault for each 64 KiB. What lies
+    /// between two boundaries of 2 MiB is moved whole: constants among it become executable, as code was readable before.
+    /// The memory is this process's own from then on, and its children's; in `/proc/self/maps` it has no name.
+    ///
+    /// # Errors
+    /// [`HugeCodeError`].
+    ///
+    /// # After fork
+    /// Inherited, shared with the parent.
+    ///
+    /// # Not checked
+    /// Break points that a debugger or `uprobes` have set there are lost or stay for ever.
+    pub fn move_code_to_huge_pages(&self) -> Result<u64, HugeCodeError> {
+        let text = std::fs::read_to_string("/proc/self/maps").map_err(HugeCodeError::Maps)?;
+        let blocks = blocks(text.lines().filter_map(Mapping::parse), |block| {
+            self.pages_of(&clip(&self.read, block).collect::<Vec<_>>()) >= WORTH
+        });
+        let mut moved = 0;
+        for block in blocks {
+            // SAFETY: a readable mapping of a file without a part that is written to: see `blocks`.
+            unsafe { move_block(&block)? };
+            moved += block.end - block.start;
+        }
+        Ok(moved)
+    }
+}
+
+/// What is between boundaries of huge pages in the neighbouring read-only mappings of one file that has code, and worth it.
+fn blocks(
+    mappings: impl Iterator<Item = Mapping>,
+    is_worth: impl Fn(&Range<u64>) -> bool,
+) -> Vec<Range<u64>> {
+    let mut libraries: Vec<(Mapping, bool)> = Vec::new();
+    for mapping in mappings.filter(|it| it.is_readable && !it.is_writable && !it.is_shared && it.has_file()) {
+        match libraries.last_mut() {
+            Some((last, has_code))
+                if last.addresses.end == mapping.addresses.start && last.name == mapping.name =>
+            {
+                last.addresses.end = mapping.addresses.end;
+                *has_code |= mapping.is_executable;
+            }
+            _ => {
+                let has_code = mapping.is_executable;
+                libraries.push((mapping, has_code));
+            }
+        }
+    }
+    let all = libraries.into_iter().filter(|(_, has_code)| *has_code).flat_map(|(library, _)| {
+        let Range { start, end } = library.addresses;
+        (start.next_multiple_of(HUGE as u64)..end.saturating_sub(HUGE as u64 - 1)).step_by(HUGE)
+    });
+    all.map(|start| start..start + HUGE as u64).filter(|block| is_worth(block)).collect()
+}
+
+/// # Safety
+/// The block is mapped, may be read, and nobody writes to it.
+unsafe fn move_block(block: &Range<u64>) -> Result<(), HugeCodeError> {
+    let length = HUGE;
+    let failed = |errno| HugeCodeError::Copy { length, errno };
+    let copy = Area::aligned().map_err(failed)?;
+    let start = usize::try_from(block.start).map_err(|_| failed(Errno::EOVERFLOW))?;
+    let code = ptr::with_exposed_provenance_mut::<c_void>(start);
+    // SAFETY: needed since it is what the move is. The block may be read, by the caller's promise; the copy has its length
+    // and is apart from it.
+    unsafe { ptr::copy_nonoverlapping(code.cast::<u8>(), copy.0.cast::<u8>(), length) };
+    if !is_huge(copy.0 as u64).map_err(HugeCodeError::Maps)? {
+        return Err(HugeCodeError::Small);
+    }
+    let executable = libc::PROT_READ | libc::PROT_EXEC;
+    // SAFETY: needed since it is to be executed. The copy is this call's own.
+    let protected = Errno::result(unsafe { libc::mprotect(copy.0, length, executable) });
+    protected.map_err(failed)?;
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+    // SAFETY: needed since it is what the move is. One step for everybody who executes there, this call too: what was
+    // mapped is replaced by the same content.
+    let placed = unsafe { libc::mremap(copy.0, length, length, flags, code) };
+    if placed == libc::MAP_FAILED {
+        return Err(HugeCodeError::Place { length, errno: Errno::last() });
+    }
+    // It is not where it was any more.
+    std::mem::forget(copy);
+    Ok(())
+}
+
+/// Memory of the size of a huge page, at its boundary.
+struct Area(*mut c_void);
+
+impl Area {
+    fn aligned() -> Result<Self, Errno> {
+        let length = HUGE;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: needed since no allocator promises such pages. A fresh mapping, wherever the kernel likes.
+        let start = unsafe { libc::mmap(ptr::null_mut(), 2 * length, protection, flags, -1, 0) };
+        if start == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        let before = start.cast::<u8>().align_offset(length);
+        // SAFETY: within the fresh mapping, which is twice as long; what lies around the part that is kept goes back.
+        let area = unsafe {
+            let area = start.cast::<u8>().add(before);
+            if before > 0 {
+                libc::munmap(start, before);
+            }
+            libc::munmap(area.add(length).cast(), length - before);
+            Self(area.cast())
+        };
+        // SAFETY: its own memory; the advice changes no content.
+        Errno::result(unsafe { libc::madvise(area.0, length, libc::MADV_HUGEPAGE) })?;
+        Ok(area)
+    }
+}
+
+impl Drop for Area {
+    fn drop(&mut self) {
+        // SAFETY: made by `aligned`, and nobody else's. It can only fail where it is not mapped.
+        unsafe { libc::munmap(self.0, HUGE) };
+    }
+}
+
+/// Whether the memory from there on is one huge page. See `AnonHugePages` in `proc_pid_smaps(5)`.
+fn is_huge(start: u64) -> io::Result<bool> {
+    let text = std::fs::read_to_string("/proc/self/smaps")?;
+    let mut lines = text
+        .lines()
+        .skip_while(|line| !Mapping::parse(line).is_some_and(|mapping| mapping.addresses.contains(&start)));
+    let kib = lines.find_map(|line| line.strip_prefix("AnonHugePages:")).map(str::trim);
+    Ok(kib
+        .and_then(|kib| kib.strip_suffix(" kB")?.parse().ok())
+        .is_some_and(|kib: u64| kib << 10 >= HUGE as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_blocks_of_libraries_alone() {
+        let maps = "\
+            7f0000100000-7f0000180000 r--p 00000000 fe:00 1    /lib/large.so\n\
+            7f0000180000-7f0000700000 r-xp 00080000 fe:00 1    /lib/large.so\n\
+            7f0000700000-7f0000900000 r--p 00600000 fe:00 1    /lib/large.so\n\
+            7f0000900000-7f0000b00000 rw-p 00800000 fe:00 1    /lib/large.so\n\
+            7f0000c00000-7f0000f00000 r--p 00000000 fe:00 2    /lib/no.code\n\
+            7f0001000000-7f00010f0000 r-xp 00000000 fe:00 3    /lib/small.so\n\
+            7f0001200000-7f0001400000 r-xp 00000000 fe:00 3    /lib/exact.so\n\
+            7f0001600000-7f0001800000 r-xp 00000000 00:00 0 \n";
+        let found = blocks(maps.lines().filter_map(Mapping::parse), |_| true);
+        let starts: Vec<_> = found.iter().map(|block| block.start).collect();
+        assert_eq!(starts, [0x7f00_0020_0000, 0x7f00_0040_0000, 0x7f00_0060_0000, 0x7f00_0120_0000]);
+        assert!(found.iter().all(|block| block.end - block.start == HUGE as u64));
+        assert_eq!(blocks(maps.lines().filter_map(Mapping::parse), |_| false), []);
+    }
+}
