@@ -19,8 +19,8 @@ use super::embedded::WARDEN;
 use super::error::BuildError;
 use super::recipe::Recipe;
 use crate::protocol::{
-    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, MadeGroup, NoGroup, TEXT_LIMIT,
-    TemplateSetup, ToWarden,
+    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, MadeGroup, NoGroup, PreparedMemory,
+    TEXT_LIMIT, TemplateSetup, ToWarden,
 };
 
 /// How much of what a warm-up prints is kept, in bytes: its end.
@@ -203,10 +203,11 @@ impl Generation {
         let said = String::from_utf8_lossy(said).trim().to_owned();
         let last_line = |text: &str| text.trim().lines().last().unwrap_or("without a word").to_owned();
         match FromTemplate::decode(&packet[..length]) {
-            Some(FromTemplate::Serving(copied, frozen)) => {
+            Some(FromTemplate::Serving(PreparedMemory { copied, code, frozen })) => {
                 if !said.is_empty() {
                     debug!(%said, "what the warm-up printed");
                 }
+                debug!(?code, "what sandboxes execute of large libraries is in huge pages");
                 Ok((pages(copied), bytes(frozen)))
             }
             Some(FromTemplate::WarmUp(text)) => {

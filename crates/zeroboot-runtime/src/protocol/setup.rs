@@ -267,11 +267,32 @@ pub enum FrozenMemory {
     Not(String),
 }
 
+/// Whether code that sandboxes execute was moved into huge pages. See
+/// `zeroboot_fork::working_set::WorkingSet::move_code_to_huge_pages`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HugeCode {
+    /// So many bytes; none where no library is large enough, or nothing was learned.
+    Moved(u64),
+    /// It could not be, and why. It may be in part.
+    Not(String),
+}
+
+/// What was done to a template's memory, so that its forks are cheap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreparedMemory {
+    /// Pages that each fork copies.
+    pub copied: CopiedPages,
+    /// Code in huge pages.
+    pub code: HugeCode,
+    /// Memory in a file.
+    pub frozen: FrozenMemory,
+}
+
 /// What the template tells the host, over the control socket, before it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromTemplate {
     /// Warm, audited, frozen, rehearsed, sealed: requests are welcome.
-    Serving(CopiedPages, FrozenMemory),
+    Serving(PreparedMemory),
     /// The warm-up failed.
     WarmUp(String),
     /// The file that the user had it run has failed.
@@ -288,9 +309,7 @@ impl FromTemplate {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             // Numbers and texts: there is nothing in them that JSON cannot hold.
-            Self::Serving(copied, frozen) => {
-                tagged(b's', &serde_json::to_string(&(copied, frozen)).unwrap_or_default())
-            }
+            Self::Serving(memory) => tagged(b's', &serde_json::to_string(memory).unwrap_or_default()),
             Self::WarmUp(text) => tagged(b'w', text),
             Self::WarmFile(text) => tagged(b'f', text),
             Self::Unsafe(text) => tagged(b'a', text),
@@ -304,7 +323,7 @@ impl FromTemplate {
         let (tag, text) = bytes.split_first()?;
         let words = || String::from_utf8_lossy(text).into_owned();
         match tag {
-            b's' => serde_json::from_slice(text).ok().map(|(copied, frozen)| Self::Serving(copied, frozen)),
+            b's' => serde_json::from_slice(text).ok().map(Self::Serving),
             b'w' => Some(Self::WarmUp(words())),
             b'f' => Some(Self::WarmFile(words())),
             b'a' => Some(Self::Unsafe(words())),

@@ -16,7 +16,7 @@ use zeroboot_fork::{Exit, ExitStatus, Forked, StepFailure, monotonic_ns};
 use super::child::{self, Request};
 use super::server::Server;
 use super::{Sandbox, ServeError};
-use crate::protocol::{CHANNEL_FRAME, ChannelFrame, CopiedPages, HostWord, Report};
+use crate::protocol::{CHANNEL_FRAME, ChannelFrame, CopiedPages, HostWord, HugeCode, Report};
 use crate::words;
 
 /// How long the rehearsal may take; a sandbox that takes longer has no use for a fast start.
@@ -168,22 +168,33 @@ fn receive<'a>(
     }
 }
 
-/// Has the kernel copy, at each fork, what was learned to be written, for as long as the second part is kept; and hand on
-/// what was learned to be read of frozen memory.
-pub(super) fn copy_at_fork(
-    learned: Result<WorkingSet, RehearsalError>,
-) -> (CopiedPages, Option<CopiedAtFork>) {
-    let copied = match learned {
-        Ok(set) => {
-            let copied = set.copy_at_fork().map_err(|error| words::of(&error));
-            // After the copies: a fork hands on the page tables of mappings in which something was written.
-            set.map_for_forks();
-            copied
+/// What of the template's memory was made ready for its forks.
+pub(super) struct Learned {
+    pub(super) copied: CopiedPages,
+    pub(super) code: HugeCode,
+    /// The pages are copied for as long as this is kept.
+    pub(super) kept: Option<CopiedAtFork>,
+}
+
+/// Has the kernel copy, at each fork, what was learned to be written; and hand on what was learned to be executed of
+/// large libraries, and to be read of frozen memory.
+pub(super) fn use_what_was_learned(learned: Result<WorkingSet, RehearsalError>) -> Learned {
+    let set = match learned {
+        Ok(set) => set,
+        Err(error) => {
+            let cause = format!("the rehearsal: {}", words::of(&error));
+            return Learned { copied: CopiedPages::None(cause), code: HugeCode::Moved(0), kept: None };
         }
-        Err(error) => Err(format!("the rehearsal: {}", words::of(&error))),
     };
-    match copied {
-        Ok(copied) => (CopiedPages::Copied(copied.pages()), Some(copied)),
-        Err(cause) => (CopiedPages::None(cause), None),
-    }
+    let code = match set.move_code_to_huge_pages() {
+        Ok(bytes) => HugeCode::Moved(bytes),
+        Err(error) => HugeCode::Not(words::of(&error)),
+    };
+    let (copied, kept) = match set.copy_at_fork() {
+        Ok(kept) => (CopiedPages::Copied(kept.pages()), Some(kept)),
+        Err(error) => (CopiedPages::None(words::of(&error)), None),
+    };
+    // After the copies: a fork hands on the page tables of mappings in which something was written.
+    set.map_for_forks();
+    Learned { copied, code, kept }
 }

@@ -47,8 +47,9 @@ impl Sandbox {
     /// [`ReceiveJobError`].
     pub fn job(&self) -> Result<Job, ReceiveJobError> {
         let mut reader = JobReader::default();
-        let mut packet = vec![0; CHANNEL_FRAME];
         loop {
+            // Most jobs are short, and each page of a buffer that is written is one to be copied.
+            let mut packet = vec![0; fd::await_length(self.channel)?.min(CHANNEL_FRAME)];
             let length = fd::receive_bytes(self.channel, &mut packet, Waiting::Block)?;
             if length == 0 {
                 return Err(ReceiveJobError::Gone);
@@ -57,6 +58,13 @@ impl Sandbox {
                 return Ok(job);
             }
         }
+    }
+
+    /// Waits until the host has read the seal; whether it wants user code to start.
+    #[must_use]
+    pub fn await_go(&self) -> bool {
+        let mut word = [0; HostWord::GO.len()];
+        fd::receive_bytes(self.channel, &mut word, Waiting::Block) == Ok(word.len()) && word == HostWord::GO
     }
 
     /// Sends a piece of the answer; the pieces are joined on the host's side.

@@ -13,10 +13,10 @@ use zeroboot_isolation::policy::Protection;
 use zeroboot_isolation::template::{SealTemplateError, bound_template};
 
 use super::frozen::freeze_if_large;
-use super::rehearsal::{self, Rehearsal};
+use super::rehearsal::{self, Learned, Rehearsal};
 use super::server::{Leaves, Server};
 use super::{Sandbox, Template};
-use crate::protocol::{CHANNEL_FRAME, FromTemplate, Malformed, TemplateSetup};
+use crate::protocol::{CHANNEL_FRAME, FromTemplate, Malformed, PreparedMemory, TemplateSetup};
 use crate::words;
 
 /// Why a template does not serve, or serves no longer. The host has been told, where it could be.
@@ -81,9 +81,9 @@ impl Template {
     pub fn serve(mut self) -> Result<Sandbox, ServeError> {
         self.close_extras();
         let sandbox = match self.prepare() {
-            Ok(Ready::Server(server, copied)) => {
+            Ok(Ready::Server(server, kept)) => {
                 let sandbox = server.run()?;
-                std::mem::forget(copied);
+                std::mem::forget(kept);
                 sandbox
             }
             Ok(Ready::Sandbox(sandbox)) => sandbox,
@@ -117,17 +117,17 @@ impl Template {
         // Before anything of it is pinned, and while the process may still look at itself.
         let frozen = freeze_if_large();
         let bounded = bound_template()?;
-        let (told, copied) = match rehearsal::rehearse(&mut server, &job)? {
-            Rehearsal::Learned(learned) => rehearsal::copy_at_fork(learned),
+        let Learned { copied, code, kept } = match rehearsal::rehearse(&mut server, &job)? {
+            Rehearsal::Learned(learned) => rehearsal::use_what_was_learned(learned),
             Rehearsal::Sandbox(sandbox) => {
                 std::mem::forget(server);
                 return Ok(Ready::Sandbox(sandbox));
             }
         };
         bounded.seal(filters.as_ref())?;
-        self.tell(&FromTemplate::Serving(told, frozen))
+        self.tell(&FromTemplate::Serving(PreparedMemory { copied, code, frozen }))
             .map_err(|source| ServeError::Socket { socket: "control", source })?;
-        Ok(Ready::Server(Box::new(server), copied))
+        Ok(Ready::Server(Box::new(server), kept))
     }
 
     /// What the host says before it asks for sandboxes.
