@@ -2,22 +2,28 @@
 
 Started by the host as `python3 -I`; the arguments are the sandboxes' PATH and the modules to import. Descriptors are listed in ZEROBOOT_FDS:
 control, link, the library, this file and, if there is one, a file to run after the imports.
+
+What every sandbox does is as little as can be, and done by the library where that is possible: an object that is touched is
+a page that is copied.
 """
 
 import atexit
 import builtins
-import ctypes
 import gc
 import linecache
 import os
 import sys
 import traceback
 import types
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 
 HERE = "<zeroboot>"
 HOME = "/home/sandbox"
-CHANNEL = 3
-ENCODING = sys.getfilesystemencoding()
+
+# What is run in the template itself before it serves, and how often: the interpreter then has looked up, interned and
+# specialised what every sandbox needs, which otherwise each would do, and write, for itself.
+SETTLING = b"text = ''\nprint(text, end=text)\n"
+ROUNDS = 20
 
 
 def warm_up(modules):
@@ -41,14 +47,22 @@ def own_frames_cut(error):
     return error.with_traceback(trace)
 
 
+def load(path):
+    loader = ExtensionFileLoader("zeroboot_template", path)
+    spec = ModuleSpec("zeroboot_template", loader, origin=path)
+    library = loader.create_module(spec)
+    loader.exec_module(library)
+    return library
+
+
 def load_and_warm_up():
     fds = [int(number) for number in os.environ["ZEROBOOT_FDS"].split(",")]
-    library = ctypes.PyDLL("/proc/self/fd/%d" % fds[2])
-    fail = library.zeroboot_fail
+    library = load("/proc/self/fd/%d" % fds[2])
+    fail = library.fail
     try:
         warm_up(sys.argv[2:])
         if len(fds) > 4:
-            fail = library.zeroboot_fail_file
+            fail = library.fail_file
             run_warm_file(fds[4])
         sys.stdout.flush()
         sys.stderr.flush()
@@ -56,7 +70,7 @@ def load_and_warm_up():
         flush_what_can_be()
         error = own_frames_cut(error)
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        fail(text.encode("utf-8", "replace").replace(b"\0", b"?"))
+        fail(text.encode("utf-8", "replace"))
         os._exit(1)
     return library
 
@@ -70,8 +84,13 @@ def flush_what_can_be():
             pass
 
 
+def settle(await_go):
+    for _ in range(ROUNDS):
+        run_job(empty_main(), await_go, "<settling>", sys.argv[:], [], SETTLING)
+
+
 def serve(library):
-    """Returns in sandboxes only."""
+    """Returns a job, in sandboxes only."""
     fds = os.environ["ZEROBOOT_FDS"]
     os.environ.clear()
     os.environ.update(PATH=sys.argv[1], HOME=HOME, TMPDIR="/tmp", LANG="C.UTF-8")
@@ -79,12 +98,13 @@ def serve(library):
     os.putenv("ZEROBOOT_FDS", fds)
     sys.path.insert(0, HOME)
     del sys.argv[1:]
-    hooks = [ctypes.pythonapi.PyOS_BeforeFork, ctypes.pythonapi.PyOS_AfterFork_Child]
-    hooks = [ctypes.cast(hook, ctypes.c_void_p) for hook in hooks]
+    settle(library.await_go)
     gc.collect()
     gc.freeze()
-    if library.zeroboot_serve(*hooks) != 0:
+    job = library.serve()
+    if not job:
         os._exit(1)
+    return job
 
 
 def reseeders():
@@ -98,23 +118,20 @@ def reseeders():
         yield lambda: setattr(loaded["tempfile"], "_name_sequence", None)
 
 
-def receive_job():
-    """The name, the whole argv, the environment and the body; their layout is in the host's protocol."""
-    packet = os.read(CHANNEL, 65536)
-    job = packet[1:]
-    while packet[0]:
-        packet = os.read(CHANNEL, 65536)
-        job += packet[1:]
-    name, argv0, arguments, environment, rest = job.split(b"\0", 4)
-    arguments = int(arguments)
-    *strings, body = rest.split(b"\0", arguments + int(environment))
-    return name, [argv0, *strings[:arguments]], strings[arguments:], body
+class Loader:
+    """Where tracebacks find the lines of the script, whose file is not in the sandbox: linecache asks a module's loader."""
+
+    body = b""
+
+    def get_source(self, name):
+        return self.body.decode("utf-8", "replace")
 
 
-def await_go():
-    """The host has read the seal: user code may start."""
-    if os.read(CHANNEL, 1) != b"g":
-        os._exit(125)
+def empty_main():
+    main = types.ModuleType("__main__")
+    main.__builtins__ = builtins
+    main.__loader__ = Loader()
+    return main
 
 
 def exit_status(code):
@@ -136,14 +153,27 @@ def report(error):
         sys.excepthook(kind, error, trace)
 
 
-def run(main, body, name):
+def run_job(main, await_go, name, argv, environment, body):
+    for variable in environment:
+        key, _, value = variable.partition(b"=")
+        os.environb[key] = value
+    sys.argv[:] = argv
+    return run(main, await_go, body, name)
+
+
+def run(main, await_go, body, name):
     """Runs the script as `__main__` and gives its exit status."""
     # As the interpreter: code of a command line has no file, which multiprocessing would run again in what it spawns.
     if sys.argv[0] != "-c":
         main.__file__ = name
-    linecache.cache[name] = (lambda: body.decode("utf-8", "replace"),)
+    main.__loader__.body = body
     try:
-        exec(compile(body, name, "exec", dont_inherit=True), main.__dict__)
+        # Compiling runs nothing of the script, and the host reads the seal meanwhile.
+        try:
+            code = compile(body, name, "exec", dont_inherit=True)
+        finally:
+            await_go()
+        exec(code, main.__dict__)
     except SystemExit as leave:
         return exit_status(leave.code)
     except KeyboardInterrupt as error:
@@ -187,23 +217,14 @@ def wind_up(status):
 def sandbox():
     """Warms up, serves, and goes on once per sandbox: what can be made ready is, before the fork."""
     library = load_and_warm_up()
-    finish = library.zeroboot_finish
-    main = types.ModuleType("__main__")
-    main.__builtins__ = builtins
-    sys.modules["__main__"] = main
+    await_go, finish = library.await_go, library.finish
+    main = sys.modules["__main__"] = empty_main()
     reseed = list(reseeders())
-    serve(library)
+    job = serve(library)
 
     for action in reseed:
         action()
-    name, argv, environment, body = receive_job()
-    name = name.decode(ENCODING, "surrogateescape")
-    for variable in environment:
-        key, _, value = variable.partition(b"=")
-        os.environb[key] = value
-    sys.argv[:] = map(os.fsdecode, argv)
-    await_go()
-    finish(wind_up(run(main, body, name)))
+    finish(wind_up(run_job(main, await_go, *job)))
 
 
 sandbox()

@@ -1,6 +1,9 @@
-//! The C ABI of a template: see `include/zeroboot_template.h`, which is its documentation.
+//! The C ABI of a template: see `include/zeroboot_template.h`, which is its documentation; and the same for CPython, as an
+//! extension module.
 //!
 //! A thin skin over the template side of `zeroboot-runtime`. Never here: logic that is not about a foreign process.
+
+mod python;
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -57,24 +60,29 @@ pub unsafe extern "C" fn zeroboot_serve(
     before: Option<unsafe extern "C" fn()>,
     in_child: Option<unsafe extern "C" fn()>,
 ) -> c_int {
-    let Some(template) = with_template(Option::take) else { return -1 };
+    let call = |hook: Option<unsafe extern "C" fn()>| {
+        if let Some(hook) = hook {
+            // SAFETY: the caller's promise.
+            unsafe { hook() };
+        }
+    };
+    // SAFETY: the caller's promise.
+    if unsafe { serve(|| call(before), || call(in_child)) } { 0 } else { -1 }
+}
+
+/// The same; whether this is a sandbox now.
+///
+/// # Safety
+/// The process has one thread.
+unsafe fn serve(before: impl FnOnce(), in_child: impl FnOnce()) -> bool {
+    let Some(template) = with_template(Option::take) else { return false };
     // SAFETY: the caller's promise: there is no other thread that could look at the environment.
     unsafe { std::env::remove_var(zeroboot_runtime::FDS_VARIABLE) };
-    if let Some(before) = before {
-        // SAFETY: the caller's promise.
-        unsafe { before() };
-    }
-    match template.serve() {
-        Ok(sandbox) => {
-            SANDBOX.set(Some(sandbox));
-            if let Some(in_child) = in_child {
-                // SAFETY: the caller's promise.
-                unsafe { in_child() };
-            }
-            0
-        }
-        Err(_) => -1,
-    }
+    before();
+    let Ok(sandbox) = template.serve() else { return false };
+    SANDBOX.set(Some(sandbox));
+    in_child();
+    true
 }
 
 /// Sends a piece of the answer: 0, or -1.
@@ -92,6 +100,10 @@ pub unsafe extern "C" fn zeroboot_answer(bytes: *const c_void, length: usize) ->
 /// Ends the sandbox with this code, after the host has measured it. Outside a sandbox: just ends the process.
 #[unsafe(no_mangle)]
 pub extern "C" fn zeroboot_finish(code: c_int) -> ! {
+    finish(code)
+}
+
+fn finish(code: c_int) -> ! {
     let code = code.to_le_bytes()[0];
     SANDBOX.with_borrow(|sandbox| match sandbox {
         Some(sandbox) => sandbox.finish(code),

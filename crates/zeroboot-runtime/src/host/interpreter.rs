@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// Prints what [`Probe`] reads.
 const PROBE: &str = "import json, sys; print(json.dumps({\
-    'executable': sys.executable, 'version': list(sys.version_info[:2]), 'path': sys.path, \
+    'executable': sys.executable, 'flags': sys.abiflags, 'version': list(sys.version_info[:2]), 'path': sys.path, \
     'prefixes': [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]}))";
 
 /// What every sandbox sees anyway.
@@ -55,6 +55,12 @@ pub enum InterpreterError {
         /// Its version.
         minor: u32,
     },
+    /// It is built without the global lock: its objects are laid out otherwise.
+    #[error("{} is a free-threaded Python", program.display())]
+    FreeThreaded {
+        /// What was tried.
+        program: PathBuf,
+    },
     /// It lives where a sandbox sees its own files.
     #[error("{} lies below {private}, which is private in a sandbox", path.display())]
     Hidden {
@@ -76,6 +82,9 @@ impl InterpreterError {
                     .to_owned()
             }
             Self::TooOld { .. } => "Python 3.9 or newer is needed".to_owned(),
+            Self::FreeThreaded { .. } => {
+                "name an interpreter with the global lock (--python PATH)".to_owned()
+            }
             Self::Hidden { .. } => "put the interpreter or virtualenv somewhere else".to_owned(),
         })
     }
@@ -85,6 +94,7 @@ impl InterpreterError {
 struct Probe {
     executable: PathBuf,
     version: (u32, u32),
+    flags: String,
     path: Vec<PathBuf>,
     prefixes: Vec<PathBuf>,
 }
@@ -118,6 +128,9 @@ impl Interpreter {
         let (major, minor) = probe.version;
         if (major, minor) < (3, 9) {
             return Err(InterpreterError::TooOld { program: program.to_owned(), major, minor });
+        }
+        if probe.flags.contains('t') {
+            return Err(InterpreterError::FreeThreaded { program: program.to_owned() });
         }
         let needs = needs(&probe);
         for path in &needs {

@@ -90,6 +90,8 @@ impl Recipe {
         let (program, arguments, extras) = match &self.kind {
             Kind::Python { interpreter, imports, warm, site, .. } => {
                 environment.extend(ONE_THREAD.map(|name| (name.to_owned(), "1".to_owned())));
+                // Or each sandbox would look up, and write down, the functions that the template has not called yet.
+                environment.push(("LD_BIND_NOW".to_owned(), "1".to_owned()));
                 binds.extend(interpreter.needs().iter().map(|path| (path.clone(), path.clone())));
                 let mut extras = vec![library()?, reopen(PYTHON.file())?];
                 if let Some(path) = warm {

@@ -1,0 +1,174 @@
+//! The extension module `zeroboot_template`, which the Python side imports from this same library.
+//!
+//! What every sandbox does between its birth and its script is done here: each object that Python code touches on that
+//! way is a reference count written, and so a page copied. Never here: what a script sees, which is the Python side's.
+
+mod api;
+
+use std::cell::UnsafeCell;
+use std::ffi::{c_char, c_int};
+use std::ptr::{null, null_mut};
+
+use zeroboot_runtime::protocol::Job;
+use zeroboot_runtime::template::{Sandbox, Template};
+
+use self::api::{ABI_VERSION, Api, MethodDef, ModuleDef, Reference};
+use crate::{SANDBOX, finish, serve, with_template};
+
+/// How a sandbox leaves whose host does not go on with it.
+const ABANDONED: c_int = 125;
+
+/// What the interpreter calls when the module is imported.
+#[unsafe(no_mangle)]
+extern "C" fn PyInit_zeroboot_template() -> Reference {
+    let Some(api) = Api::of_this_process() else { return null_mut() };
+    // SAFETY: the definition is laid out as the stable ABI has it and lives for ever; the interpreter, which calls this
+    // with its lock held, is the only one who writes to it.
+    unsafe { (api.create_module)(DEFINITION.0.get(), ABI_VERSION) }
+}
+
+/// What the interpreter writes to.
+struct Shared<T>(UnsafeCell<T>);
+
+// SAFETY: needed for a static that C code writes to. Only the interpreter looks at it, under its own lock.
+unsafe impl<T> Sync for Shared<T> {}
+
+static DEFINITION: Shared<ModuleDef> = Shared(UnsafeCell::new(ModuleDef {
+    references: 1,
+    kind: null_mut(),
+    init: null_mut(),
+    index: 0,
+    copy: null_mut(),
+    name: c"zeroboot_template".as_ptr(),
+    doc: null(),
+    // No state that could differ between interpreters.
+    size: -1,
+    methods: METHODS.0.get().cast(),
+    slots: null_mut(),
+    traverse: null_mut(),
+    clear: null_mut(),
+    free: null_mut(),
+}));
+
+static METHODS: Shared<[MethodDef; 6]> = Shared(UnsafeCell::new([
+    method(c"fail", fail, MethodDef::ONE_ARGUMENT, c"Tells the host, in bytes, why the warm-up has failed."),
+    method(c"fail_file", fail_file, MethodDef::ONE_ARGUMENT, c"The same for the file that the user had run."),
+    method(
+        c"serve",
+        serve_jobs,
+        MethodDef::NO_ARGUMENT,
+        c"Returns name, argv, environment and body of a job, in a sandbox; False where the process cannot serve.",
+    ),
+    method(c"await_go", await_go, MethodDef::NO_ARGUMENT, c"Returns when the host has read the seal."),
+    method(c"finish", finish_with, MethodDef::ONE_ARGUMENT, c"Ends the sandbox with this status."),
+    MethodDef::END,
+]));
+
+const fn method(
+    name: &'static std::ffi::CStr,
+    function: api::Function,
+    flags: c_int,
+    doc: &'static std::ffi::CStr,
+) -> MethodDef {
+    MethodDef { name: name.as_ptr(), function: Some(function), flags, doc: doc.as_ptr() }
+}
+
+unsafe extern "C" fn fail(_: Reference, text: Reference) -> Reference {
+    // SAFETY: the interpreter calls this with an object.
+    unsafe { tell(text, |template, text| template.fail_warm_up(text).is_ok()) }
+}
+
+unsafe extern "C" fn fail_file(_: Reference, text: Reference) -> Reference {
+    // SAFETY: as above.
+    unsafe { tell(text, |template, text| template.fail_warm_file(text).is_ok()) }
+}
+
+/// # Safety
+/// `text` is an object.
+unsafe fn tell(text: Reference, say: impl FnOnce(&Template, &str) -> bool) -> Reference {
+    let Some(api) = Api::of_this_process() else { return null_mut() };
+    let (mut start, mut length) = (null_mut::<c_char>(), 0_isize);
+    // SAFETY: the caller's promise; both results are valid for writing. It fails for what is no bytes, with an exception.
+    if unsafe { (api.content)(text, &raw mut start, &raw mut length) } != 0 {
+        return null_mut();
+    }
+    // SAFETY: so many bytes are there for as long as the object is, which the caller holds.
+    let bytes = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), length.unsigned_abs()) };
+    let text = String::from_utf8_lossy(bytes);
+    truth(api, with_template(|template| template.as_ref().is_some_and(|it| say(it, &text))))
+}
+
+unsafe extern "C" fn serve_jobs(_: Reference, _: Reference) -> Reference {
+    let Some(api) = Api::of_this_process() else { return null_mut() };
+    // SAFETY: both are the interpreter's own, without arguments; its lock is held, and there is one thread, which the
+    // audit makes sure of.
+    let served = unsafe { serve(|| (api.before_fork)(), || (api.after_fork_in_child)()) };
+    if !served {
+        return truth(api, false);
+    }
+    SANDBOX.with_borrow(|sandbox| match sandbox.as_ref().map(Sandbox::job) {
+        Some(Ok(job)) => objects(api, &job),
+        _ => finish(ABANDONED),
+    })
+}
+
+unsafe extern "C" fn await_go(_: Reference, _: Reference) -> Reference {
+    let Some(api) = Api::of_this_process() else { return null_mut() };
+    // In the template there is nothing to wait for: it only gets used to the way.
+    if SANDBOX.with_borrow(|sandbox| sandbox.as_ref().is_none_or(Sandbox::await_go)) {
+        truth(api, true)
+    } else {
+        finish(ABANDONED)
+    }
+}
+
+unsafe extern "C" fn finish_with(_: Reference, status: Reference) -> Reference {
+    let Some(api) = Api::of_this_process() else { return null_mut() };
+    // SAFETY: the interpreter calls this with an object.
+    let status = unsafe { (api.number)(status) };
+    finish(c_int::from(status.to_le_bytes()[0]))
+}
+
+/// `(name, [argv0, *arguments], [b"K=V", ...], body)`; null, with an exception, where memory ends.
+fn objects(api: &Api, job: &Job) -> Reference {
+    let size = |length: usize| isize::try_from(length).unwrap_or(isize::MAX);
+    // SAFETY: so many bytes are there.
+    let text = |it: &Vec<u8>| unsafe { (api.text)(it.as_ptr().cast(), size(it.len())) };
+    // SAFETY: the same.
+    let bytes = |it: &Vec<u8>| unsafe { (api.bytes)(it.as_ptr().cast(), size(it.len())) };
+
+    let argv = std::iter::once(&job.argv0).chain(&job.arguments).map(text);
+    let items = [
+        text(&job.name),
+        list(api, size(1 + job.arguments.len()), argv),
+        list(api, size(job.environment.len()), job.environment.iter().map(bytes)),
+        bytes(&job.body),
+    ];
+    // SAFETY: no precondition.
+    let tuple = unsafe { (api.tuple)(size(items.len())) };
+    for (index, item) in items.into_iter().enumerate() {
+        // SAFETY: a fresh tuple, of which each place is filled once and takes the reference over.
+        if tuple.is_null() || item.is_null() || unsafe { (api.put_into_tuple)(tuple, size(index), item) } != 0
+        {
+            return null_mut();
+        }
+    }
+    tuple
+}
+
+fn list(api: &Api, length: isize, items: impl Iterator<Item = Reference>) -> Reference {
+    // SAFETY: no precondition.
+    let list = unsafe { (api.list)(length) };
+    for (index, item) in (0..length).zip(items) {
+        // SAFETY: a fresh list, of which each place is filled once and takes the reference over.
+        if list.is_null() || item.is_null() || unsafe { (api.put_into_list)(list, index, item) } != 0 {
+            return null_mut();
+        }
+    }
+    list
+}
+
+fn truth(api: &Api, value: bool) -> Reference {
+    // SAFETY: no precondition.
+    unsafe { (api.truth)(value.into()) }
+}
