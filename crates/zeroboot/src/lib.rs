@@ -62,8 +62,8 @@ pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
 pub use zeroboot_runtime::function::init;
 pub use zeroboot_runtime::host::{
     Account, BuildError, Cpu, Faults, Finding, HostReport, Input, Interpreter, InterpreterError, Memory,
-    Outcome, Output, PolicyFileError, Request, RunError, Sandbox, SpawnError, Status, Template,
-    TemplateBuilder, Times, ViewError, examine_host, read_policy,
+    Outcome, Output, PolicyFileError, Pool, PoolCounters, PoolError, PoolOptions, Request, RunError, Sandbox,
+    SpawnError, Status, Template, TemplateBuilder, Times, ViewError, examine_host, read_policy,
 };
 pub use zeroboot_runtime::{after_fork, function};
 pub use zeroboot_telemetry::Kib;

@@ -71,6 +71,11 @@ impl Request {
         }
     }
 
+    /// Runs this code as an interpreter runs that of its command line: `<string>` in messages, and called `-c`.
+    pub fn code(code: impl Into<Vec<u8>>) -> Self {
+        Self::script("<string>", code).argv0("-c")
+    }
+
     /// Sets what the script is called: `sys.argv[0]` in Python. An interpreter says `-c` there for code of its command
     /// line, and `-` for standard input, while its messages say `<string>` and `<stdin>`.
     #[must_use]

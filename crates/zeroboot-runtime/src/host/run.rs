@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::debug_span;
+use zeroboot_fork::{Exit, ExitStatus};
 use zeroboot_telemetry::{Cpu, Faults};
 
 use super::error::RunError;
@@ -137,6 +138,9 @@ impl Run {
     }
 
     fn outcome(mut self) -> Result<Outcome, RunError> {
+        if let Some(Exit { status: ExitStatus::Signaled { signal, .. }, .. }) = self.live.exit {
+            self.live.generation.wear().signaled(signal);
+        }
         let status = match (self.killed, self.live.exit) {
             // What it had done by itself before it was killed counts.
             (Some(Status::Deadline), Some(exit)) if !was_killed(exit) => Status::of(exit),
@@ -166,6 +170,6 @@ impl Run {
     }
 }
 
-fn was_killed(exit: zeroboot_fork::Exit) -> bool {
-    matches!(exit.status, zeroboot_fork::ExitStatus::Signaled { signal: nix::libc::SIGKILL, .. })
+fn was_killed(exit: Exit) -> bool {
+    matches!(exit.status, ExitStatus::Signaled { signal: nix::libc::SIGKILL, .. })
 }
