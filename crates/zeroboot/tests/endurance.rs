@@ -2,13 +2,12 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use common::run;
+use common::{descendants, run};
 use libtest_mimic::{Failed, Trial};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -22,28 +21,6 @@ fn main() -> ExitCode {
         Trial::test("a_killed_warden_is_built_again", || killed("zeroboot-warden")),
         Trial::test("many_threads_share_a_template", many_threads),
     ])
-}
-
-/// All processes below this one, the nearest first, with their names.
-fn descendants() -> Vec<(u32, String)> {
-    let mut children: BTreeMap<u32, Vec<(u32, String)>> = BTreeMap::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
-        let name = head.split_once('(').map_or("", |(_, name)| name).to_owned();
-        let parent = tail.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or_default();
-        children.entry(parent).or_default().push((pid, name));
-    }
-    let mut found = Vec::new();
-    let mut above = vec![std::process::id()];
-    while let Some(pid) = above.pop() {
-        for child in children.remove(&pid).unwrap_or_default() {
-            above.push(child.0);
-            found.push(child);
-        }
-    }
-    found
 }
 
 /// What must not grow: descriptors, memory in KiB, mounts.
