@@ -1,7 +1,8 @@
 //! The thread that keeps a pool full: parks, replaces what has died, rotates the template.
 //!
-//! It works when nothing has been claimed for a moment, or at once when fewer than half are left, and asks for one sandbox
-//! at a time, so that whoever asks on demand waits for one fork at most. Never here: anything that a claim waits for.
+//! It works when nothing has been claimed for a while, or for a moment when fewer than half are left, so that what was
+//! claimed has the processors for itself until it has answered. It asks for one sandbox at a time: whoever asks on demand
+//! waits for one fork at most. Never here: anything that a claim waits for.
 
 use std::mem;
 use std::sync::Arc;
@@ -17,8 +18,11 @@ use crate::host::template::Template;
 use crate::host::wear::Rotation;
 use crate::words;
 
-/// How long nothing must have been claimed until a sandbox is parked in advance.
-pub(super) const QUIET: Duration = Duration::from_millis(2);
+/// How long nothing must have been claimed until a sandbox is parked.
+const QUIET: Duration = Duration::from_millis(2);
+
+/// The same when few are left: a claim has its answer by then.
+const SHORT_QUIET: Duration = Duration::from_micros(500);
 
 /// How long it is left alone after a failure; twice as long after the next one, up to the limit.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -36,9 +40,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Whether so few are left that refilling cannot wait.
-    pub(super) fn is_low(&self, parked: usize) -> bool {
-        parked * 2 < self.size
+    /// How long nothing must have been claimed until one is parked, when there are so many.
+    pub(super) fn quiet(&self, parked: usize) -> Duration {
+        if parked * 2 < self.size { SHORT_QUIET } else { QUIET }
     }
 }
 
@@ -65,6 +69,9 @@ enum Step {
     Close,
     Rotate,
     Park,
+    /// For a claim to be answered.
+    LetPass(Duration),
+    /// For something to happen, or this time.
     Wait(Option<Duration>),
 }
 
@@ -79,6 +86,11 @@ impl Keeper {
                 Step::Close => return self.close(),
                 Step::Rotate => self.rotate(),
                 Step::Park => self.park().map_err(|error| words::of(&error)),
+                Step::LetPass(time) => {
+                    // A claim may just have set it to a little later: then it comes again.
+                    self.shared.watch.alarm_after(time);
+                    self.wait(None)
+                }
                 Step::Wait(time) => self.wait(time),
             };
             if let Err(cause) = result {
@@ -104,10 +116,10 @@ impl Keeper {
         if stock.of(&generation) >= self.shared.size {
             return Step::Wait(serves);
         }
-        let quiet = stock.last_claim.map_or(QUIET, |at| now.saturating_duration_since(at));
-        match QUIET.checked_sub(quiet).filter(|left| !left.is_zero()) {
-            Some(left) if !self.shared.is_low(stock.parked.len()) => Step::Wait(Some(left)),
-            _ => Step::Park,
+        let quiet = self.shared.quiet(stock.parked.len());
+        match stock.last_claim.map(|at| quiet.saturating_sub(now.saturating_duration_since(at))) {
+            None | Some(Duration::ZERO) => Step::Park,
+            Some(left) => Step::LetPass(left),
         }
     }
 

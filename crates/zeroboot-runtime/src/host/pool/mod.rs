@@ -29,7 +29,7 @@ use nix::errno::Errno;
 use tracing::debug_span;
 use zeroboot_fork::monotonic_ns;
 
-use self::keeper::{Keeper, QUIET, Shared};
+use self::keeper::{Keeper, Shared};
 use self::options::Ahead;
 pub use self::options::PoolOptions;
 pub use self::stock::PoolCounters;
@@ -216,7 +216,7 @@ impl Pool {
                 None => stock.counters.misses += 1,
             }
             drop(stock);
-            watch.alarm_after(if self.handle.shared.is_low(left) { Duration::ZERO } else { QUIET });
+            watch.alarm_after(self.handle.shared.quiet(left));
             let parked = taken?;
             watch.remove(&parked);
             let mut sandbox = parked.sandbox;
