@@ -286,6 +286,9 @@ pub enum RunError {
         /// Why.
         source: Errno,
     },
+    /// It was cancelled, and the sandbox is being ended.
+    #[error("the run was cancelled")]
+    Cancelled,
     /// It was killed and did not go.
     #[error("the sandbox was killed and was still there after {0:?}")]
     Stuck(Duration),
