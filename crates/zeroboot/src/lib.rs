@@ -27,6 +27,8 @@
 //! about the script: [`BuildError`], [`SpawnError`], [`RunError`], each with a `cause()` and, where you can do something,
 //! a `remedy()`.
 //!
+//! Programs of tasks find the same names in the module `tokio` (feature `tokio`).
+//!
 //! A threaded host is fine: it never forks. When the host ends, by whatever end, template and sandboxes end with it.
 //! Every spawn is visible to `tracing`, step by step, at the level `debug`.
 //!
@@ -65,6 +67,8 @@ pub use zeroboot_runtime::host::{
     Outcome, Output, PolicyFileError, Pool, PoolCounters, PoolError, PoolOptions, Request, RunError, Sandbox,
     SpawnError, Status, Template, TemplateBuilder, Times, ViewError, examine_host, read_policy,
 };
+#[cfg(feature = "tokio")]
+pub use zeroboot_runtime::tokio;
 pub use zeroboot_runtime::{after_fork, function};
 pub use zeroboot_telemetry::Kib;
 
