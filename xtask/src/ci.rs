@@ -19,11 +19,18 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let steps: [(&str, &dyn Fn() -> anyhow::Result<()>); 7] = [
         ("format", &|| shell(root, "cargo fmt --all --check")),
         ("tidy", &|| tidy_is_clean(root)),
-        ("clippy", &|| shell(root, "cargo clippy --workspace --all-targets -- -D warnings")),
+        ("clippy", &|| {
+            shell(root, "cargo clippy --workspace --all-targets --features zeroboot/tokio -- -D warnings")
+        }),
         ("test", &|| shell(root, test)),
         ("attack", &|| shell(root, "cargo xtask attack")),
         ("vm", &|| shell(root, "cargo xtask vm --brief")),
-        ("doc", &|| shell(root, "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps")),
+        ("doc", &|| {
+            shell(
+                root,
+                "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --features zeroboot/tokio",
+            )
+        }),
     ];
     let mut done = Vec::new();
     for (name, step) in steps {

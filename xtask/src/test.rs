@@ -11,9 +11,12 @@ use std::process::{Command, ExitCode};
 use crate::output::{self, Counts};
 use crate::venv;
 
-/// With the second, a test can make each step of a sandbox's hardening fail; a build that is used never has it.
-pub(crate) const RUNS: [&[&str]; 2] =
-    [&["--workspace"], &["--package", "zeroboot-isolation", "--features", "failure-injection"]];
+/// The first has what is off by default. With the second, a test can make each step of a sandbox's hardening fail; a build
+/// that is used never has it.
+pub(crate) const RUNS: [&[&str]; 2] = [
+    &["--workspace", "--features", "zeroboot/tokio"],
+    &["--package", "zeroboot-isolation", "--features", "failure-injection"],
+];
 
 /// Runs the tests whose name contains `filter`, or all.
 pub(crate) fn run(root: &Path, filter: Option<&str>) -> anyhow::Result<ExitCode> {

@@ -105,6 +105,9 @@ pub(crate) struct RunOptions {
     /// How many of them at once.
     #[arg(long, value_name = "P", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=512))]
     pub(crate) parallel: u32,
+    /// Keep so many sandboxes parked: made before they are asked for, so that each answers at once.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    pub(crate) pool: Option<u16>,
     /// One JSON document for each sandbox, one a line; a summary last if there are several.
     #[arg(long)]
     pub(crate) json: bool,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use serde::Serialize;
-use zeroboot::{CgroupUsage, Outcome, RunError, Seal, Status};
+use zeroboot::{CgroupUsage, Outcome, PoolCounters, RunError, Seal, Status};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Document {
@@ -96,6 +96,32 @@ pub(crate) struct Summary {
     pub(crate) sandboxes: usize,
     pub(crate) succeeded: usize,
     pub(crate) elapsed_us: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pool: Option<PoolSummary>,
+}
+
+/// What the pool has done meanwhile.
+#[derive(Debug, Serialize)]
+pub(crate) struct PoolSummary {
+    pub(crate) hits: u64,
+    misses: u64,
+    refills: u64,
+    refill_us: f64,
+    died: u64,
+    failures: u64,
+}
+
+impl PoolSummary {
+    pub(crate) fn of(counters: &PoolCounters) -> Self {
+        Self {
+            hits: counters.hits,
+            misses: counters.misses,
+            refills: counters.refills,
+            refill_us: us(counters.refill_time),
+            died: counters.died,
+            failures: counters.failures,
+        }
+    }
 }
 
 pub(crate) fn us(time: Duration) -> f64 {

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 
 use clap::error::ErrorKind as UsageKind;
-use zeroboot::{BuildError, RunError};
+use zeroboot::{BuildError, PoolError, RunError};
 
 /// For causes that nobody foresaw a way out of: at least they can be looked into.
 const LOOK: &str = "set RUST_LOG=debug to see every step that was taken before";
@@ -65,6 +65,12 @@ impl Failure {
 
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
+        Self::new(error.cause(), error.remedy().unwrap_or_else(|| LOOK.to_owned()))
+    }
+}
+
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
         Self::new(error.cause(), error.remedy().unwrap_or_else(|| LOOK.to_owned()))
     }
 }

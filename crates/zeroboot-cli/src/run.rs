@@ -10,10 +10,10 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use zeroboot::{Input, Outcome, Output, Policy, Request, Rule, RunError, Status, Template};
+use zeroboot::{Input, Outcome, Output, Policy, Pool, Request, Rule, RunError, Status, Template};
 
 use crate::arguments::{RunOptions, view};
-use crate::document::{Document, Summary, us};
+use crate::document::{Document, PoolSummary, Summary, us};
 use crate::failure::Failure;
 
 /// As `timeout(1)` has it.
@@ -33,9 +33,34 @@ struct Script {
 
 pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
     let script = Script::read(options)?;
-    let template = build(options)?;
-    if options.count == 1 { one(options, &script, &template) } else { many(options, &script, &template) }
+    let sandboxes = build(options)?;
+    if options.count == 1 { one(options, &script, &sandboxes) } else { many(options, &script, &sandboxes) }
 }
+
+/// Where sandboxes come from.
+enum Sandboxes {
+    OnDemand(Template),
+    Parked(Pool),
+}
+
+impl Sandboxes {
+    fn execute(&self, request: Request) -> Result<Outcome, RunError> {
+        match self {
+            Self::OnDemand(template) => template.execute(request),
+            Self::Parked(pool) => pool.execute(request),
+        }
+    }
+
+    fn pool(&self) -> Option<PoolSummary> {
+        match self {
+            Self::OnDemand(_) => None,
+            Self::Parked(pool) => Some(PoolSummary::of(&pool.counters())),
+        }
+    }
+}
+
+/// How long a whole pool may take to be parked.
+const FILLING: Duration = Duration::from_secs(60);
 
 impl Script {
     fn read(options: &RunOptions) -> Result<Self, Failure> {
@@ -87,8 +112,8 @@ impl Script {
     }
 }
 
-/// Warms the template up; a spinner turns meanwhile if somebody looks.
-fn build(options: &RunOptions) -> Result<Template, Failure> {
+/// Warms the template up, and parks sandboxes; a spinner turns meanwhile if somebody looks.
+fn build(options: &RunOptions) -> Result<Sandboxes, Failure> {
     let mut builder = Template::python()
         .interpreter(&options.python)
         .policy(policy(options)?)
@@ -109,11 +134,18 @@ fn build(options: &RunOptions) -> Result<Template, Failure> {
         };
     }
     let spinner = (!options.quiet && std::io::stderr().is_terminal()).then(|| spinner(options));
-    let template = builder.build();
+    let sandboxes = builder.build().map_err(Failure::from).and_then(|template| park(options, template));
     if let Some(spinner) = spinner {
         spinner.finish_and_clear();
     }
-    Ok(template?)
+    sandboxes
+}
+
+fn park(options: &RunOptions, template: Template) -> Result<Sandboxes, Failure> {
+    let Some(size) = options.pool else { return Ok(Sandboxes::OnDemand(template)) };
+    let pool = template.pool(size.into())?;
+    pool.wait_until_full(FILLING)?;
+    Ok(Sandboxes::Parked(pool))
 }
 
 /// The named one, with the limits of the command line.
@@ -147,7 +179,7 @@ fn spinner(options: &RunOptions) -> ProgressBar {
 }
 
 /// One sandbox: its streams are this command's own.
-fn one(options: &RunOptions, script: &Script, template: &Template) -> Result<u8, Failure> {
+fn one(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<u8, Failure> {
     let mut request = script.request(options);
     if script.reads_input {
         request = request.stdin(Input::From(copy(&std::io::stdin())?));
@@ -157,7 +189,7 @@ fn one(options: &RunOptions, script: &Script, template: &Template) -> Result<u8,
             .stdout(Output::To(copy(&std::io::stdout())?))
             .stderr(Output::To(copy(&std::io::stderr())?));
     }
-    let result = template.execute(request);
+    let result = sandboxes.execute(request);
     if options.json {
         print_line(&Document::of(&result))?;
     }
@@ -169,7 +201,7 @@ fn one(options: &RunOptions, script: &Script, template: &Template) -> Result<u8,
 }
 
 /// Several sandboxes, some at once; what they write comes out whole, in the order in which they end.
-fn many(options: &RunOptions, script: &Script, template: &Template) -> Result<u8, Failure> {
+fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<u8, Failure> {
     let begun = Instant::now();
     let next = AtomicU32::new(0);
     let mut summary = Summary::default();
@@ -181,7 +213,7 @@ fn many(options: &RunOptions, script: &Script, template: &Template) -> Result<u8
             let (next, results) = (&next, results.clone());
             scope.spawn(move || {
                 while next.fetch_add(1, Ordering::Relaxed) < options.count {
-                    let result = template.execute(script.request(options));
+                    let result = sandboxes.execute(script.request(options));
                     if results.send(result).is_err() {
                         return;
                     }
@@ -202,11 +234,14 @@ fn many(options: &RunOptions, script: &Script, template: &Template) -> Result<u8
     })?;
     let elapsed = begun.elapsed();
     summary.elapsed_us = us(elapsed);
+    summary.pool = sandboxes.pool();
     if options.json {
         print_line(&summary)?;
     } else if !options.quiet {
+        let parked =
+            summary.pool.map_or_else(String::new, |pool| format!(", {} of them were parked", pool.hits));
         say(&format!(
-            "{} sandboxes, {} succeeded, in {:.3} s",
+            "{} sandboxes, {} succeeded, in {:.3} s{parked}",
             summary.sandboxes,
             summary.succeeded,
             elapsed.as_secs_f64()

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Trial::test("exit_statuses", exit_statuses),
         Trial::test("json_has_the_shape_of_the_contract", json),
         Trial::test("many_sandboxes_and_a_summary", many),
+        Trial::test("parked_sandboxes_serve", parked),
         Trial::test("scripts_from_files_text_and_standard_input", sources),
         Trial::test("a_policy_file_is_obeyed", policy_file),
         Trial::test("the_doctor_tells_what_can_be_had", doctor),
@@ -105,6 +106,32 @@ fn many() -> Result<(), Failed> {
         && documents[..5].iter().all(|document| document["stdout"] == "1\n")
         && documents[5]["succeeded"] == 5;
     expect("five and a summary", fine, &output)
+}
+
+fn parked() -> Result<(), Failed> {
+    let code = "import sys; print(sys.argv, sys.stdin.read()); sys.exit(3)";
+    let mut one = zeroboot(&["-q", "--pool", "1", "-c", code, "a"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    one.stdin.take().ok_or("no pipe")?.write_all(b"in")?;
+    let output = one.wait_with_output()?;
+    expect("one", output.status.code() == Some(3) && output.stdout == b"['-c', 'a'] in\n", &output)?;
+
+    let arguments = ["--json", "--pool", "3", "--count", "6", "--parallel", "2", "-c", "print(1)"];
+    let output = zeroboot(&arguments).output()?;
+    let documents = documents(&output)?;
+    let [sandboxes @ .., summary] = &documents[..] else { return Err(format!("{output:?}").into()) };
+    let claimed = sandboxes.iter().filter(|it| it["times_us"]["steps"]["claim"].is_number()).count();
+    let pool = &summary["pool"];
+    let fine = sandboxes.len() == 6
+        && sandboxes.iter().all(|it| it["stdout"] == "1\n" && it["seal"]["no_new_privs"] == true)
+        && claimed >= 3
+        && pool["hits"] == claimed
+        && pool["misses"] == 6 - claimed
+        && pool["died"] == 0;
+    expect("six and a summary", fine, &output)
 }
 
 fn sources() -> Result<(), Failed> {
@@ -334,10 +361,10 @@ fn death_of_the_host() -> Result<(), Failed> {
     let mut seen = 0;
     for round in 0..DEATHS {
         let code = "import time; time.sleep(0.001)";
-        let mut host = zeroboot(&["-q", "--count", "100000", "--parallel", "2", "-c", code])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
+        let parked: &[&str] = if round % 2 == 0 { &[] } else { &["--pool", "4"] };
+        let arguments: &[&str] = &["-q", "--count", "100000", "--parallel", "2", "-c", code];
+        let mut host =
+            zeroboot(&[parked, arguments].concat()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         live_for(&mut host, Duration::from_millis(random_number(round) % 400))?;
         let pids = descendants(host.id());
         let below: Vec<OwnedFd> =

@@ -131,7 +131,7 @@ fn answer_one<State, Asked: DeserializeOwned, Answer: Serialize>(
     state: &State,
     answer: fn(&State, Asked) -> Answer,
 ) -> Result<(), String> {
-    let job = sandbox.job().map_err(|error| words::of(&error))?;
+    let (job, _) = sandbox.job().map_err(|error| words::of(&error))?;
     let asked =
         serde_json::from_slice(&job.body).map_err(|error| format!("the request does not fit: {error}"))?;
     let answer = answer(state, asked);

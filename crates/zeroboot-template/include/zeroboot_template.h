@@ -13,7 +13,8 @@
  *     work(job, length);
  *     zeroboot_finish(0);
  *
- * One job is one or more packets: a byte that is 1 when another packet follows and 0 in the last one, then a piece of
+ * One job is one or more packets: a byte whose lowest bit is 1 when another packet follows and 0 in the last one (its other
+ * bits are not for you), then a piece of
  *
  *     job = name NUL argv0 NUL count-of-arguments NUL count-of-variables NUL (argument NUL)* (K=V NUL)* body
  *

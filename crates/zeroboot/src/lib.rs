@@ -27,6 +27,8 @@
 //! about the script: [`BuildError`], [`SpawnError`], [`RunError`], each with a `cause()` and, where you can do something,
 //! a `remedy()`.
 //!
+//! Programs of tasks find the same names in the module `tokio` (feature `tokio`).
+//!
 //! A threaded host is fine: it never forks. When the host ends, by whatever end, template and sandboxes end with it.
 //! Every spawn is visible to `tracing`, step by step, at the level `debug`.
 //!
@@ -62,9 +64,11 @@ pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
 pub use zeroboot_runtime::function::init;
 pub use zeroboot_runtime::host::{
     Account, BuildError, Cpu, Faults, Finding, HostReport, Input, Interpreter, InterpreterError, Memory,
-    Outcome, Output, PolicyFileError, Request, RunError, Sandbox, SpawnError, Status, Template,
-    TemplateBuilder, Times, ViewError, examine_host, read_policy,
+    Outcome, Output, PolicyFileError, Pool, PoolCounters, PoolError, PoolOptions, Request, RunError, Sandbox,
+    SpawnError, Status, Template, TemplateBuilder, Times, ViewError, examine_host, read_policy,
 };
+#[cfg(feature = "tokio")]
+pub use zeroboot_runtime::tokio;
 pub use zeroboot_runtime::{after_fork, function};
 pub use zeroboot_telemetry::Kib;
 

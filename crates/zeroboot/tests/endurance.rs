@@ -2,13 +2,12 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use common::run;
+use common::{descendants, run};
 use libtest_mimic::{Failed, Trial};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -20,30 +19,9 @@ fn main() -> ExitCode {
         Trial::test("ten_thousand_sandboxes_leave_nothing", ten_thousand),
         Trial::test("a_killed_template_is_built_again", || killed("python")),
         Trial::test("a_killed_warden_is_built_again", || killed("zeroboot-warden")),
+        Trial::test("a_cancelled_run_is_ended_at_once", cancelled),
         Trial::test("many_threads_share_a_template", many_threads),
     ])
-}
-
-/// All processes below this one, the nearest first, with their names.
-fn descendants() -> Vec<(u32, String)> {
-    let mut children: BTreeMap<u32, Vec<(u32, String)>> = BTreeMap::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
-        let name = head.split_once('(').map_or("", |(_, name)| name).to_owned();
-        let parent = tail.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or_default();
-        children.entry(parent).or_default().push((pid, name));
-    }
-    let mut found = Vec::new();
-    let mut above = vec![std::process::id()];
-    while let Some(pid) = above.pop() {
-        for child in children.remove(&pid).unwrap_or_default() {
-            above.push(child.0);
-            found.push(child);
-        }
-    }
-    found
 }
 
 /// What must not grow: descriptors, memory in KiB, mounts.
@@ -145,6 +123,31 @@ fn killed(name: &str) -> Result<(), Failed> {
     poll(&mut [PollFd::new(warm.as_fd(), PollFlags::POLLIN)], PollTimeout::from(10_000_u16))?;
     let outcome = template.run("print(1 + 1)")?;
     if outcome.stdout_lossy() == "2\n" { Ok(()) } else { Err(outcome.stderr_lossy().into_owned().into()) }
+}
+
+fn cancelled() -> Result<(), Failed> {
+    let template = Template::python().build()?;
+    let (cancel, ours) = std::io::pipe()?;
+    let (mut here, output) = std::io::pipe()?;
+    let request = Request::code("print('here', flush=True)\nwhile True: pass")
+        .stdout(zeroboot::Output::To(output.into()))
+        .timeout(Duration::from_secs(60))
+        .cancelled_by(cancel);
+    let runner = template.clone();
+    let running = std::thread::spawn(move || runner.execute(request));
+    std::io::Read::read_exact(&mut here, &mut [0; 5])?;
+    let youngest =
+        descendants().into_iter().filter(|(_, name)| name.starts_with("python")).map(|(pid, _)| pid);
+    let sandbox = zeroboot_fork::pidfd_open(youngest.max().ok_or("no sandbox")?)?;
+    drop(ours);
+    match running.join().map_err(|_| "the runner panicked")? {
+        Err(RunError::Cancelled) => {}
+        other => return Err(format!("{other:?}").into()),
+    }
+    match poll(&mut [PollFd::new(sandbox.as_fd(), PollFlags::POLLIN)], PollTimeout::from(20_000_u16))? {
+        0 => Err("it lives on".into()),
+        _ => Ok(()),
+    }
 }
 
 fn many_threads() -> Result<(), Failed> {

@@ -212,6 +212,12 @@ pub enum SpawnError {
     /// A step of the hardening failed; the process has left.
     #[error("the sandbox could not {}", words::of_step(*.0))]
     Hardening(StepFailure),
+    /// The code that a parked sandbox runs ahead of its job did not end well: its exit status.
+    #[error("the code that a parked sandbox runs ahead of its job failed with exit status {0}")]
+    Ahead(u8),
+    /// Looking after a parked sandbox.
+    #[error("cannot watch a parked sandbox")]
+    Watch(#[source] Errno),
     /// The template died.
     #[error("the template ended")]
     TemplateDied,
@@ -251,6 +257,9 @@ impl SpawnError {
                 Some("raise the limits on processes (ulimit -u, pids.max)".to_owned())
             }
             Self::TemplateDied => Some("ask again: the template is built anew".to_owned()),
+            Self::Ahead(_) => {
+                Some("run that code as a script of the same template, and see what it says".to_owned())
+            }
             _ => None,
         }
     }
@@ -277,6 +286,9 @@ pub enum RunError {
         /// Why.
         source: Errno,
     },
+    /// It was cancelled, and the sandbox is being ended.
+    #[error("the run was cancelled")]
+    Cancelled,
     /// It was killed and did not go.
     #[error("the sandbox was killed and was still there after {0:?}")]
     Stuck(Duration),

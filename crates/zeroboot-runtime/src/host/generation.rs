@@ -18,6 +18,7 @@ use zeroboot_isolation::world::IdMap;
 use super::embedded::WARDEN;
 use super::error::BuildError;
 use super::recipe::Recipe;
+use super::wear::Wear;
 use crate::protocol::{
     CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, MadeGroup, NoGroup, PreparedMemory,
     TEXT_LIMIT, TemplateSetup, ToWarden,
@@ -37,6 +38,7 @@ pub(super) struct Generation {
     group: Option<GroupReader>,
     copied_pages: Option<u64>,
     frozen: Option<Bytes>,
+    wear: Wear,
 }
 
 impl Generation {
@@ -63,6 +65,7 @@ impl Generation {
             group: None,
             copied_pages: None,
             frozen: None,
+            wear: Wear::new(),
         };
         let mut fds = vec![far_control, far_output.into()];
         fds.extend(extras);
@@ -114,6 +117,11 @@ impl Generation {
     /// How many pages each fork copies at once.
     pub(super) fn copied_pages(&self) -> Option<u64> {
         self.copied_pages
+    }
+
+    /// What it has been through.
+    pub(super) fn wear(&self) -> &Wear {
+        &self.wear
     }
 
     fn warden(&self) -> std::os::fd::BorrowedFd<'_> {

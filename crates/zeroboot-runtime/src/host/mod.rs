@@ -9,6 +9,8 @@
 //! | `embedded` | the warden and the library, as memory files |
 //! | `generation` | one living template: its processes and sockets |
 //! | `template` | the handle: asks, and builds again when the template has died |
+//! | `wear` | how worn that is, and when another one takes its place |
+//! | `pool` | sandboxes that are made before they are asked for |
 //! | `sandbox`, `run`, `pump` | one sandbox, from the request to the last byte |
 //! | `outcome` | what is known afterwards |
 //! | `examine` | what this host can enforce |
@@ -24,6 +26,7 @@ mod generation;
 mod interpreter;
 mod outcome;
 mod policy_file;
+mod pool;
 mod pump;
 mod recipe;
 mod request;
@@ -31,6 +34,7 @@ mod run;
 mod sandbox;
 mod template;
 mod view;
+mod wear;
 
 pub use builder::{Command, Function, Python, TemplateBuilder};
 pub use error::{BuildError, RunError, SpawnError};
@@ -38,6 +42,7 @@ pub use examine::{Finding, HostReport, examine_host};
 pub use interpreter::{Interpreter, InterpreterError};
 pub use outcome::{Account, Cpu, Faults, Memory, Outcome, Status, Times};
 pub use policy_file::{PolicyFileError, read_policy};
+pub use pool::{Pool, PoolCounters, PoolError, PoolOptions};
 pub use request::{Input, Output, Request};
 pub use sandbox::Sandbox;
 pub use template::Template;

@@ -62,13 +62,14 @@ impl fmt::Display for Status {
 /// Where the time went.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Times {
-    /// From the request to the first user instruction. Zero when it was never reached.
+    /// From the request to the first user instruction; of a parked sandbox, how long its claim took. Zero when it was
+    /// never reached.
     pub spawn: Duration,
     /// From there to the end of the work.
     pub run: Duration,
-    /// From the request until the host had the first byte of standard output; `None` when there was none.
+    /// From the request, or the claim, until the host had the first byte of standard output; `None` when there was none.
     pub first_output: Option<Duration>,
-    /// From the request until everything of the sandbox was gone.
+    /// From the request, or the claim, until everything of the sandbox was gone.
     pub total: Duration,
     /// The parts of `spawn`, in order; they add up to it.
     pub steps: Vec<(&'static str, Duration)>,

@@ -12,7 +12,7 @@ use super::embedded::{LIBRARY, PYTHON, WARDEN};
 use super::error::BuildError;
 use super::interpreter::Interpreter;
 use crate::function::{FUNCTION_VARIABLE, PROBE};
-use crate::protocol::{CgroupSetup, Job, JobError, Program, SETUP_LIMIT, Setup};
+use crate::protocol::{CgroupSetup, Job, JobError, Program, SETUP_LIMIT, Setup, When};
 
 /// How the bootstrap is read: the fourth of the inherited descriptors.
 const LOADER: &str = "import os; exec(compile(open(int(os.environ['ZEROBOOT_FDS'].split(',')[3]), 'rb', \
@@ -141,12 +141,19 @@ impl Recipe {
     /// The job that the template rehearses, in packets; none: it rehearses the hardening alone.
     pub(super) fn rehearsal(&self) -> Result<Vec<Vec<u8>>, JobError> {
         match &self.kind {
-            Kind::Python { rehearsal, .. } => {
-                let name = b"<rehearsal>".to_vec();
-                Job { argv0: name.clone(), name, body: rehearsal.clone().into_bytes(), ..Job::default() }
-                    .packets()
-            }
+            Kind::Python { rehearsal, .. } => own_job("<rehearsal>", rehearsal, When::AfterGo),
             Kind::Function { .. } | Kind::Probe | Kind::Command { .. } => Ok(Vec::new()),
+        }
+    }
+
+    /// What a parked sandbox runs ahead of its job, in packets: this code, or else that of the rehearsal. `None` where the
+    /// template's kind does not run code.
+    pub(super) fn ahead(&self, code: Option<&str>) -> Option<Result<Vec<Vec<u8>>, JobError>> {
+        match &self.kind {
+            Kind::Python { rehearsal, .. } => {
+                Some(own_job("<ahead>", code.unwrap_or(rehearsal), When::Ahead))
+            }
+            Kind::Function { .. } | Kind::Probe | Kind::Command { .. } => None,
         }
     }
 
@@ -171,6 +178,12 @@ impl Recipe {
             _ => system.to_owned(),
         }
     }
+}
+
+/// A job of the template's author, in packets.
+fn own_job(name: &str, code: &str, when: When) -> Result<Vec<Vec<u8>>, JobError> {
+    let name = name.as_bytes().to_vec();
+    Job { argv0: name.clone(), name, body: code.as_bytes().to_vec(), ..Job::default() }.packets(when)
 }
 
 /// Opened anew: a copy of the descriptor would share its offset, which the template before has moved to the end.

@@ -1,6 +1,7 @@
 //! What one sandbox is asked to do.
 
 use std::ffi::OsStr;
+use std::io::PipeReader;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
@@ -48,6 +49,8 @@ pub struct Request {
     pub(super) stderr: Output,
     pub(super) timeout: Duration,
     pub(super) output_limit: Bytes,
+    /// A pipe whose other end is closed to cancel it.
+    pub(super) cancel: Option<PipeReader>,
 }
 
 impl Request {
@@ -68,7 +71,13 @@ impl Request {
             stderr: Output::default(),
             timeout: Self::TIMEOUT,
             output_limit: Self::OUTPUT_LIMIT,
+            cancel: None,
         }
+    }
+
+    /// Runs this code as an interpreter runs that of its command line: `<string>` in messages, and called `-c`.
+    pub fn code(code: impl Into<Vec<u8>>) -> Self {
+        Self::script("<string>", code).argv0("-c")
     }
 
     /// Sets what the script is called: `sys.argv[0]` in Python. An interpreter says `-c` there for code of its command
@@ -126,6 +135,14 @@ impl Request {
     #[must_use]
     pub fn output_limit(mut self, limit: Bytes) -> Self {
         self.output_limit = limit;
+        self
+    }
+
+    /// Cancels the run when the other end of this pipe is closed: its sandbox is ended at once, and the run gives
+    /// [`RunError::Cancelled`](super::RunError::Cancelled).
+    #[must_use]
+    pub fn cancelled_by(mut self, pipe: PipeReader) -> Self {
+        self.cancel = Some(pipe);
         self
     }
 }

@@ -1,11 +1,13 @@
 //! Waiting for one run: its streams, its words, its deadline, its end. On the caller's own thread.
 
+use std::io::PipeReader;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::debug_span;
+use zeroboot_fork::{Exit, ExitStatus};
 use zeroboot_telemetry::{Cpu, Faults};
 
 use super::error::RunError;
@@ -26,6 +28,7 @@ struct Run {
     left: u64,
     /// Why it was killed, if it was.
     killed: Option<Status>,
+    cancel: Option<PipeReader>,
     deadline: Instant,
 }
 
@@ -40,6 +43,7 @@ pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunEr
         stderr: FromSandbox::new(sandbox.stderr, request.stderr).map_err(pass("standard error"))?,
         left: request.output_limit.0,
         killed: None,
+        cancel: request.cancel,
         deadline: Instant::now() + request.timeout,
     };
     while !run.is_over() {
@@ -76,6 +80,7 @@ impl Run {
             self.stdin.waits_for(),
             self.stdout.waits_for(),
             self.stderr.waits_for(),
+            self.cancel.as_ref().map(|cancel| PollFd::new(cancel.as_fd(), PollFlags::POLLIN)),
         ];
         let present = sources.each_ref().map(Option::is_some);
         let mut polled: Vec<PollFd<'_>> = sources.into_iter().flatten().collect();
@@ -87,8 +92,13 @@ impl Run {
             Err(errno) => return Err(RunError::Wait(errno)),
         }
         let mut answers = polled.iter().map(|source| source.any() == Some(true));
-        let [report, channel, stdin, stdout, stderr] = present.map(|is| is && answers.next() == Some(true));
+        let [report, channel, stdin, stdout, stderr, cancelled] =
+            present.map(|is| is && answers.next() == Some(true));
 
+        if cancelled {
+            // With its report everything of it goes.
+            return Err(RunError::Cancelled);
+        }
         if stdin {
             self.stdin.step().map_err(|source| RunError::Pass { stream: "standard input", source })?;
         }
@@ -137,6 +147,9 @@ impl Run {
     }
 
     fn outcome(mut self) -> Result<Outcome, RunError> {
+        if let Some(Exit { status: ExitStatus::Signaled { signal, .. }, .. }) = self.live.exit {
+            self.live.generation.wear().signaled(signal);
+        }
         let status = match (self.killed, self.live.exit) {
             // What it had done by itself before it was killed counts.
             (Some(Status::Deadline), Some(exit)) if !was_killed(exit) => Status::of(exit),
@@ -166,6 +179,6 @@ impl Run {
     }
 }
 
-fn was_killed(exit: zeroboot_fork::Exit) -> bool {
-    matches!(exit.status, zeroboot_fork::ExitStatus::Signaled { signal: nix::libc::SIGKILL, .. })
+fn was_killed(exit: Exit) -> bool {
+    matches!(exit.status, ExitStatus::Signaled { signal: nix::libc::SIGKILL, .. })
 }

@@ -23,7 +23,7 @@ use super::generation::Generation;
 use super::outcome::{Outcome, Times, steps};
 use super::request::{Input, Request};
 use super::run;
-use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Report, SPAWN_REQUEST, SpawnStamps};
+use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Report, SPAWN_REQUEST, SpawnStamps, When};
 use crate::words;
 
 /// A sandbox that is ready for one run. It ends when its handle is dropped.
@@ -40,7 +40,7 @@ pub struct Sandbox {
 #[derive(Debug)]
 pub(super) struct Live {
     /// Kept alive for as long as the sandbox is.
-    generation: Arc<Generation>,
+    pub(super) generation: Arc<Generation>,
     channel: OwnedFd,
     /// Whether the sandbox has closed its end of the channel.
     pub(super) channel_closed: bool,
@@ -55,6 +55,10 @@ pub(super) struct Live {
     /// Packets that are still to be sent.
     queue: VecDeque<Vec<u8>>,
     go_due: bool,
+    /// Whether something runs ahead of the job.
+    runs_ahead: bool,
+    /// How long its claim took, if it was parked; `asked` is when that began.
+    pub(super) claimed: Option<Duration>,
     pub(super) exit: Option<Exit>,
     /// What its cgroup had counted when it ended.
     pub(super) counted: Usage,
@@ -80,6 +84,17 @@ pub(super) enum WantsInput {
     No,
 }
 
+/// What a sandbox gets to read from the beginning.
+#[derive(Debug, Clone)]
+pub(super) enum First {
+    /// Nothing.
+    Nothing,
+    /// Its job, in packets.
+    Job(Vec<Vec<u8>>),
+    /// What it runs ahead of its job, in packets.
+    Ahead(Vec<Vec<u8>>),
+}
+
 impl From<&Input> for WantsInput {
     fn from(input: &Input) -> Self {
         if matches!(input, Input::Empty) { Self::No } else { Self::Yes }
@@ -91,7 +106,7 @@ impl Sandbox {
     pub(super) fn ask(
         generation: &Arc<Generation>,
         input: WantsInput,
-        packets: Vec<Vec<u8>>,
+        first: First,
     ) -> Result<Option<Self>, SpawnError> {
         let _span = debug_span!("ask").entered();
         let asked = monotonic_ns();
@@ -114,6 +129,11 @@ impl Sandbox {
         let (report, far_report) = fd::pair().map_err(resource("a report socket"))?;
         do_not_block(&channel).map_err(resource("a channel that does not block"))?;
 
+        let (go_due, runs_ahead) = (matches!(first, First::Job(_)), matches!(first, First::Ahead(_)));
+        let queue = match first {
+            First::Nothing => VecDeque::new(),
+            First::Job(packets) | First::Ahead(packets) => packets.into(),
+        };
         let mut live = Live {
             generation: Arc::clone(generation),
             channel,
@@ -124,29 +144,33 @@ impl Sandbox {
             reading: None,
             ready: None,
             seal: None,
-            queue: packets.into(),
-            go_due: false,
+            queue,
+            go_due,
+            runs_ahead,
+            claimed: None,
             exit: None,
             counted: Usage::default(),
             memory: None,
             work_done: None,
             answer: Vec::new(),
         };
-        live.go_due = !live.queue.is_empty();
         live.flush()?;
         let far = [&far_in, &far_out, &far_err, &far_channel, &far_report].map(AsFd::as_fd);
         match fd::send(generation.control(), &SPAWN_REQUEST, &far) {
-            Ok(()) => Ok(Some(Self { live, stdin, stdout, stderr })),
+            Ok(()) => {
+                generation.wear().forked();
+                Ok(Some(Self { live, stdin, stdout, stderr }))
+            }
             Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(None),
             Err(errno) => Err(SpawnError::Talk(errno)),
         }
     }
 
-    /// Waits until it is hardened and its seal is read.
+    /// Waits until it is hardened, its seal is read, and what was to run ahead has run.
     pub(super) fn await_ready(&mut self, patience: Duration) -> Result<(), SpawnError> {
         let _span = debug_span!("await_ready").entered();
         let deadline = Instant::now() + patience;
-        while self.live.seal.is_none() {
+        while self.live.seal.is_none() || self.live.runs_ahead {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(SpawnError::TooSlow(patience));
@@ -187,8 +211,9 @@ impl Sandbox {
     /// # Errors
     /// [`RunError`].
     pub fn run(mut self, mut request: Request) -> Result<Outcome, RunError> {
-        self.live.queue = std::mem::take(&mut request.job).packets().map_err(SpawnError::from)?.into();
-        self.live.go_due = true;
+        // Whoever has it has waited for its seal.
+        let packets = std::mem::take(&mut request.job).packets(When::AtOnce).map_err(SpawnError::from)?;
+        self.live.queue = packets.into();
         self.live.flush()?;
         run::drive(self, request)
     }
@@ -286,6 +311,10 @@ impl Live {
                 self.read_seal().map(|()| 0)
             }
             (false, Some(ChannelFrame::Failed(failure))) => Err(SpawnError::Hardening(failure)),
+            (true, Some(ChannelFrame::RanAhead(status))) if self.runs_ahead => {
+                self.runs_ahead = false;
+                if status == 0 { Ok(0) } else { Err(SpawnError::Ahead(status)) }
+            }
             (true, Some(ChannelFrame::Answer(piece))) => {
                 self.answer.extend_from_slice(piece);
                 Ok(piece.len())
@@ -352,7 +381,10 @@ impl Live {
         let (Some(spawned), Some(stamps)) = (&self.spawned, &self.ready) else {
             return Times { first_output, total, ..Times::default() };
         };
-        let steps = steps(self.asked, &spawned.stamps, stamps);
+        let steps = match self.claimed {
+            Some(time) => vec![("claim", time)],
+            None => steps(self.asked, &spawned.stamps, stamps),
+        };
         let spawn = steps.iter().map(|(_, time)| *time).sum();
         let end = self.work_done.unwrap_or_else(monotonic_ns);
         let run = since(end, self.asked).saturating_sub(spawn);

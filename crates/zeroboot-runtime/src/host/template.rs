@@ -1,6 +1,6 @@
 //! The handle of a template: asks for sandboxes, and builds the template again when it has died.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -16,7 +16,8 @@ use super::outcome::Outcome;
 use super::recipe::{Kind, Recipe};
 use super::request::Request;
 use super::run;
-use super::sandbox::{Sandbox, WantsInput};
+use super::sandbox::{First, Sandbox, WantsInput};
+use crate::protocol::{JobError, When};
 
 /// How long a sandbox may take until it is ready.
 const SPAWN_PATIENCE: Duration = Duration::from_secs(30);
@@ -33,8 +34,10 @@ pub struct Template {
 #[derive(Debug)]
 struct Shared {
     recipe: Recipe,
-    /// Held for a moment by each request; for long only while the template is built again, which all have to wait for.
+    /// Held for a few instructions.
     current: Mutex<Arc<Generation>>,
+    /// Held while the next generation is built: by those who cannot go on without it, and by a rotation.
+    building: Mutex<()>,
 }
 
 impl Template {
@@ -56,7 +59,7 @@ impl Template {
 
     pub(super) fn build(recipe: Recipe) -> Result<Self, BuildError> {
         let current = Mutex::new(Arc::new(Generation::build(&recipe)?));
-        Ok(Self { shared: Arc::new(Shared { recipe, current }) })
+        Ok(Self { shared: Arc::new(Shared { recipe, current, building: Mutex::new(()) }) })
     }
 
     /// The interpreter, if this is a Python template.
@@ -82,13 +85,12 @@ impl Template {
         self.current().frozen()
     }
 
-    /// Spawns a sandbox, runs this code in it, and collects what comes: a [`Request::script`] named
-    /// `<string>` and called `-c`, as an interpreter has it.
+    /// Spawns a sandbox, runs this code in it, and collects what comes: a [`Request::code`].
     ///
     /// # Errors
     /// [`RunError`]. A script that fails is no error: see [`Outcome::status`].
     pub fn run(&self, code: &str) -> Result<Outcome, RunError> {
-        self.execute(Request::script("<string>", code).argv0("-c"))
+        self.execute(Request::code(code))
     }
 
     /// Spawns a sandbox and runs this request in it, to its end.
@@ -97,8 +99,9 @@ impl Template {
     /// [`RunError`].
     pub fn execute(&self, mut request: Request) -> Result<Outcome, RunError> {
         let _span = debug_span!("execute").entered();
-        let packets = std::mem::take(&mut request.job).packets().map_err(SpawnError::from)?;
-        let sandbox = self.ask(WantsInput::from(&request.stdin), &packets)?;
+        let job = std::mem::take(&mut request.job);
+        let first = First::Job(job.packets(When::AfterGo).map_err(SpawnError::from)?);
+        let sandbox = self.ask(WantsInput::from(&request.stdin), &first)?;
         run::drive(sandbox, request)
     }
 
@@ -108,9 +111,7 @@ impl Template {
     /// [`SpawnError`].
     pub fn spawn(&self) -> Result<Sandbox, SpawnError> {
         let _span = debug_span!("spawn").entered();
-        let mut sandbox = self.ask(WantsInput::Yes, &[])?;
-        sandbox.await_ready(SPAWN_PATIENCE)?;
-        Ok(sandbox)
+        self.park(First::Nothing, SPAWN_PATIENCE)
     }
 
     /// Asks a function: spawns a sandbox, sends it the request, and reads its answer.
@@ -131,27 +132,62 @@ impl Template {
         serde_json::from_slice(&outcome.answer).map_err(RunError::Answer)
     }
 
-    fn ask(&self, input: WantsInput, packets: &[Vec<u8>]) -> Result<Sandbox, SpawnError> {
+    /// Builds the template again while this one serves, and then puts the new one in its place: an address layout, and what
+    /// else all forks of one process share, of its own. Sandboxes that live go on to their end in the old one.
+    ///
+    /// # Errors
+    /// [`BuildError`]; the old one serves on.
+    pub fn rotate(&self) -> Result<(), BuildError> {
+        let _building = lock(&self.shared.building);
+        self.replace().map(drop)
+    }
+
+    /// Spawns a sandbox that has run what is to run ahead.
+    pub(super) fn park(&self, first: First, patience: Duration) -> Result<Sandbox, SpawnError> {
+        let mut sandbox = self.ask(WantsInput::Yes, &first)?;
+        sandbox.await_ready(patience)?;
+        Ok(sandbox)
+    }
+
+    /// See [`Recipe::ahead`].
+    pub(super) fn ahead(&self, code: Option<&str>) -> Option<Result<Vec<Vec<u8>>, JobError>> {
+        self.shared.recipe.ahead(code)
+    }
+
+    fn ask(&self, input: WantsInput, first: &First) -> Result<Sandbox, SpawnError> {
         let generation = self.current();
-        if let Some(sandbox) = Sandbox::ask(&generation, input, packets.to_vec())? {
+        if let Some(sandbox) = Sandbox::ask(&generation, input, first.clone())? {
             return Ok(sandbox);
         }
         let generation = self.rebuild(&generation)?;
-        Sandbox::ask(&generation, input, packets.to_vec())?.ok_or(SpawnError::TemplateDied)
+        Sandbox::ask(&generation, input, first.clone())?.ok_or(SpawnError::TemplateDied)
     }
 
-    fn current(&self) -> Arc<Generation> {
-        Arc::clone(&self.shared.current.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn current(&self) -> Arc<Generation> {
+        Arc::clone(&lock(&self.shared.current))
     }
 
     /// The next generation, built by whoever is the first to find this one dead.
     fn rebuild(&self, dead: &Arc<Generation>) -> Result<Arc<Generation>, SpawnError> {
-        let mut current = self.shared.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&current, dead) {
-            info!("the template has ended; building it again");
-            let next = Generation::build(&self.shared.recipe);
-            *current = Arc::new(next.map_err(|error| SpawnError::Rebuild(Box::new(error)))?);
+        let _building = lock(&self.shared.building);
+        let current = self.current();
+        if !Arc::ptr_eq(&current, dead) {
+            return Ok(current);
         }
-        Ok(Arc::clone(&current))
+        info!("the template has ended; building it again");
+        self.replace().map_err(|error| SpawnError::Rebuild(Box::new(error)))
     }
+
+    /// For whoever holds the lock of the building.
+    fn replace(&self) -> Result<Arc<Generation>, BuildError> {
+        let next = Arc::new(Generation::build(&self.shared.recipe)?);
+        let last = std::mem::replace(&mut *lock(&self.shared.current), Arc::clone(&next));
+        // Not under the lock: it may be the last handle, which waits for the generation's end.
+        drop(last);
+        Ok(next)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@ use zeroboot_isolation::child::Stamps;
 /// The largest packet on a channel, in bytes; what is longer is sent in several.
 pub const CHANNEL_FRAME: usize = 60 * 1024;
 
-/// What the host sends after the job.
+/// What the host sends after the job. The first is left out where the job says itself that it may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostWord;
 
@@ -24,6 +24,8 @@ pub enum ChannelFrame<'a> {
     Ready(Stamps),
     /// A step of the hardening failed, and the process has left.
     Failed(StepFailure),
+    /// What was to be run ahead of the job has ended, with this exit status. Sent before user code comes.
+    RanAhead(u8),
     /// A piece of the answer.
     Answer(&'a [u8]),
     /// The work is over; the process waits for a word before it leaves, so that it can be measured.
@@ -38,6 +40,7 @@ impl ChannelFrame<'_> {
 impl<'a> ChannelFrame<'a> {
     const READY: u8 = b'R';
     const FAILED: u8 = b'F';
+    const RAN_AHEAD: u8 = b'T';
     const ANSWER: u8 = b'A';
     const DONE: u8 = b'D';
 
@@ -66,6 +69,12 @@ impl<'a> ChannelFrame<'a> {
         })
     }
 
+    /// The packet for [`RanAhead`](Self::RanAhead).
+    #[must_use]
+    pub fn ran_ahead(status: u8) -> [u8; 2] {
+        [Self::RAN_AHEAD, status]
+    }
+
     /// The packet for [`Done`](Self::Done).
     #[must_use]
     pub fn done() -> [u8; 1] {
@@ -78,6 +87,7 @@ impl<'a> ChannelFrame<'a> {
         match bytes.split_first()? {
             (&Self::READY, stamps) => Some(Self::Ready(Stamps::from_bytes(stamps.try_into().ok()?))),
             (&Self::FAILED, failure) => Some(Self::Failed(StepFailure::from_bytes(failure.try_into().ok()?))),
+            (&Self::RAN_AHEAD, &[status]) => Some(Self::RanAhead(status)),
             (&Self::ANSWER, piece) => Some(Self::Answer(piece)),
             (&Self::DONE, []) => Some(Self::Done),
             _ => None,

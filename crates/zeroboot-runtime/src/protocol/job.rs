@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! job    = name NUL argv0 NUL count-of-arguments NUL count-of-variables NUL (argument NUL)* (K=V NUL)* body
-//! packet = more:u8 piece-of-job        more: 1 when another packet follows, 0 in the last one
+//! packet = flags:u8 piece-of-job       flags: 1 when another packet follows, 2 and 4 see `When`
 //! ```
 //!
 //! The counts are decimal digits; the body goes on to the end and may hold any byte.
@@ -25,6 +25,36 @@ pub struct Job {
     pub body: Vec<u8>,
 }
 
+/// When a job is to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// After [`HostWord::GO`](super::HostWord::GO), in a packet of its own: the seal is not read yet.
+    AfterGo,
+    /// At once: the seal was read before the job came.
+    AtOnce,
+    /// Before the job, which comes later: the template's author's own code, for a parked sandbox to have the memory that it
+    /// will need. For templates that know of it: Python ones.
+    Ahead,
+}
+
+impl When {
+    fn of(flags: u8) -> Self {
+        let all = [Self::AtOnce, Self::Ahead];
+        all.into_iter().find(|when| flags & when.flag() != 0).unwrap_or(Self::AfterGo)
+    }
+
+    fn flag(self) -> u8 {
+        match self {
+            Self::AfterGo => 0,
+            Self::AtOnce => 2,
+            Self::Ahead => 4,
+        }
+    }
+}
+
+/// In the flags of a packet: another one follows.
+const MORE: u8 = 1;
+
 /// A job that cannot be read or sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JobError {
@@ -41,7 +71,7 @@ impl Job {
     ///
     /// # Errors
     /// [`JobError::Nul`].
-    pub fn packets(&self) -> Result<Vec<Vec<u8>>, JobError> {
+    pub fn packets(&self, when: When) -> Result<Vec<Vec<u8>>, JobError> {
         let counts = [&self.arguments, &self.environment].map(|list| list.len().to_string().into_bytes());
         let names = [("name", &self.name), ("argv0", &self.argv0)].into_iter();
         let arguments = self.arguments.iter().map(|argument| ("arguments", argument));
@@ -60,7 +90,7 @@ impl Job {
         let pieces = bytes.chunks(CHANNEL_FRAME - 1);
         let last = pieces.len().saturating_sub(1);
         let packet = |(index, piece): (usize, &[u8])| {
-            let mut packet = vec![u8::from(index < last)];
+            let mut packet = vec![when.flag() | if index < last { MORE } else { 0 }];
             packet.extend_from_slice(piece);
             packet
         };
@@ -75,14 +105,14 @@ pub struct JobReader {
 }
 
 impl JobReader {
-    /// Takes one packet; the job, once the last one is there.
+    /// Takes one packet; the job and when to run it, once the last one is there.
     ///
     /// # Errors
     /// [`JobError::Malformed`].
-    pub fn take(&mut self, packet: &[u8]) -> Result<Option<Job>, JobError> {
-        let (more, piece) = packet.split_first().ok_or(JobError::Malformed)?;
+    pub fn take(&mut self, packet: &[u8]) -> Result<Option<(Job, When)>, JobError> {
+        let (flags, piece) = packet.split_first().ok_or(JobError::Malformed)?;
         self.bytes.extend_from_slice(piece);
-        if *more != 0 {
+        if flags & MORE != 0 {
             return Ok(None);
         }
         let mut rest = self.bytes.as_slice();
@@ -90,7 +120,8 @@ impl JobReader {
         let (arguments, environment) = (count(&mut rest)?, count(&mut rest)?);
         let mut strings = |count| (0..count).map(|_| string(&mut rest)).collect::<Result<_, _>>();
         let (arguments, environment) = (strings(arguments)?, strings(environment)?);
-        Ok(Some(Job { arguments, environment, name, argv0, body: rest.to_vec() }))
+        let job = Job { arguments, environment, name, argv0, body: rest.to_vec() };
+        Ok(Some((job, When::of(*flags))))
     }
 }
 
@@ -120,7 +151,7 @@ mod tests {
             argv0: b"-".to_vec(),
             body: (0..200_000_u32).flat_map(u32::to_le_bytes).collect(),
         };
-        let packets = job.packets().expect("encodes");
+        let packets = job.packets(When::AtOnce).expect("encodes");
         assert!(packets.len() > 2);
         let mut reader = JobReader::default();
         let mut whole = None;
@@ -128,12 +159,13 @@ mod tests {
             assert!(whole.is_none());
             whole = reader.take(packet).expect("decodes");
         }
-        assert_eq!(whole, Some(job));
+        assert_eq!(whole, Some((job, When::AtOnce)));
     }
 
     #[test]
     fn a_job_that_ends_early_is_refused() {
-        let packets = Job { arguments: vec![b"x".to_vec()], ..Job::default() }.packets().expect("encodes");
+        let job = Job { arguments: vec![b"x".to_vec()], ..Job::default() };
+        let packets = job.packets(When::AfterGo).expect("encodes");
         let cut = &packets[0][..packets[0].len() - 1];
         assert_eq!(JobReader::default().take(cut), Err(JobError::Malformed));
     }
@@ -141,9 +173,9 @@ mod tests {
     #[test]
     fn a_nul_byte_is_for_the_body_alone() {
         let body = Job { body: b"a\0b".to_vec(), ..Job::default() };
-        let packets = body.packets().expect("encodes");
-        assert_eq!(JobReader::default().take(&packets[0]), Ok(Some(body)));
+        let packets = body.packets(When::AfterGo).expect("encodes");
+        assert_eq!(JobReader::default().take(&packets[0]), Ok(Some((body, When::AfterGo))));
         let argument = Job { arguments: vec![b"a\0b".to_vec()], ..Job::default() };
-        assert_eq!(argument.packets(), Err(JobError::Nul("arguments")));
+        assert_eq!(argument.packets(When::AfterGo), Err(JobError::Nul("arguments")));
     }
 }

@@ -17,7 +17,7 @@ mod report;
 mod setup;
 
 pub use channel::{CHANNEL_FRAME, ChannelFrame, HostWord};
-pub use job::{Job, JobError, JobReader};
+pub use job::{Job, JobError, JobReader, When};
 pub use report::{LinkMessage, Report, SpawnStamps};
 pub(crate) use setup::network;
 pub use setup::{

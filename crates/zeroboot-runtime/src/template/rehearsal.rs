@@ -121,7 +121,7 @@ impl Stage {
             match ChannelFrame::decode(receive(&self.channel, &mut packet, deadline)?) {
                 Some(ChannelFrame::Done) => break,
                 Some(ChannelFrame::Failed(failure)) => return Err(RehearsalError::Hardening(failure)),
-                Some(ChannelFrame::Ready(_) | ChannelFrame::Answer(_)) => {}
+                Some(ChannelFrame::Ready(_) | ChannelFrame::RanAhead(_) | ChannelFrame::Answer(_)) => {}
                 None => return Err(RehearsalError::Ended),
             }
         }

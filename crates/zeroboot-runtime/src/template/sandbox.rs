@@ -8,7 +8,7 @@ use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::leave;
 use zeroboot_isolation::child::Hardened;
 
-use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Job, JobError, JobReader};
+use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Job, JobError, JobReader, When};
 
 /// This process, hardened.
 #[derive(Debug)]
@@ -41,11 +41,11 @@ impl Sandbox {
         Self { channel, pid: std::process::id(), identity: identity(channel) }
     }
 
-    /// Waits for the job.
+    /// Waits for the job; gives when to run it, too.
     ///
     /// # Errors
     /// [`ReceiveJobError`].
-    pub fn job(&self) -> Result<Job, ReceiveJobError> {
+    pub fn job(&self) -> Result<(Job, When), ReceiveJobError> {
         let mut reader = JobReader::default();
         loop {
             // Most jobs are short, and each page of a buffer that is written is one to be copied.
@@ -65,6 +65,14 @@ impl Sandbox {
     pub fn await_go(&self) -> bool {
         let mut word = [0; HostWord::GO.len()];
         fd::receive_bytes(self.channel, &mut word, Waiting::Block) == Ok(word.len()) && word == HostWord::GO
+    }
+
+    /// Says that what was to be run ahead of the job has ended, with this exit status.
+    ///
+    /// # Errors
+    /// What the socket answered.
+    pub fn ran_ahead(&self, status: u8) -> Result<(), Errno> {
+        fd::send(self.channel, &ChannelFrame::ran_ahead(status), &[])
     }
 
     /// Sends a piece of the answer; the pieces are joined on the host's side.

@@ -5,15 +5,20 @@
 
 mod api;
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_char, c_int};
 use std::ptr::{null, null_mut};
 
-use zeroboot_runtime::protocol::Job;
+use zeroboot_runtime::protocol::{Job, When};
 use zeroboot_runtime::template::{Sandbox, Template};
 
 use self::api::{ABI_VERSION, Api, MethodDef, ModuleDef, Reference};
 use crate::{SANDBOX, finish, serve, with_template};
+
+thread_local! {
+    /// Whether the job is to wait for the host's word.
+    static GO_DUE: Cell<bool> = const { Cell::new(false) };
+}
 
 /// How a sandbox leaves whose host does not go on with it.
 const ABANDONED: c_int = 125;
@@ -50,14 +55,21 @@ static DEFINITION: Shared<ModuleDef> = Shared(UnsafeCell::new(ModuleDef {
     free: null_mut(),
 }));
 
-static METHODS: Shared<[MethodDef; 6]> = Shared(UnsafeCell::new([
+static METHODS: Shared<[MethodDef; 7]> = Shared(UnsafeCell::new([
     method(c"fail", fail, MethodDef::ONE_ARGUMENT, c"Tells the host, in bytes, why the warm-up has failed."),
     method(c"fail_file", fail_file, MethodDef::ONE_ARGUMENT, c"The same for the file that the user had run."),
     method(
         c"serve",
         serve_jobs,
         MethodDef::NO_ARGUMENT,
-        c"Returns name, argv, environment and body of a job, in a sandbox; False where the process cannot serve.",
+        c"Returns a job, in a sandbox: whether it comes ahead of another one, name, argv, environment and body. False where the \
+          process cannot serve.",
+    ),
+    method(
+        c"ran_ahead",
+        ran_ahead,
+        MethodDef::ONE_ARGUMENT,
+        c"Says that the job which came ahead has ended with this status; returns the next.",
     ),
     method(c"await_go", await_go, MethodDef::NO_ARGUMENT, c"Returns when the host has read the seal."),
     method(c"finish", finish_with, MethodDef::ONE_ARGUMENT, c"Ends the sandbox with this status."),
@@ -106,8 +118,24 @@ unsafe extern "C" fn serve_jobs(_: Reference, _: Reference) -> Reference {
     if !served {
         return truth(api, false);
     }
+    next_job(api)
+}
+
+unsafe extern "C" fn ran_ahead(_: Reference, status: Reference) -> Reference {
+    let Some(api) = Api::of_this_process() else { return null_mut() };
+    // SAFETY: the interpreter calls this with an object.
+    let [status, ..] = unsafe { (api.number)(status) }.to_le_bytes();
+    // Where nobody listens there is no next job either.
+    SANDBOX.with_borrow(|sandbox| sandbox.as_ref().map(|it| it.ran_ahead(status)));
+    next_job(api)
+}
+
+fn next_job(api: &Api) -> Reference {
     SANDBOX.with_borrow(|sandbox| match sandbox.as_ref().map(Sandbox::job) {
-        Some(Ok(job)) => objects(api, &job),
+        Some(Ok((job, when))) => {
+            GO_DUE.set(when == When::AfterGo);
+            objects(api, &job, when)
+        }
         _ => finish(ABANDONED),
     })
 }
@@ -115,7 +143,7 @@ unsafe extern "C" fn serve_jobs(_: Reference, _: Reference) -> Reference {
 unsafe extern "C" fn await_go(_: Reference, _: Reference) -> Reference {
     let Some(api) = Api::of_this_process() else { return null_mut() };
     // In the template there is nothing to wait for: it only gets used to the way.
-    if SANDBOX.with_borrow(|sandbox| sandbox.as_ref().is_none_or(Sandbox::await_go)) {
+    if !GO_DUE.take() || SANDBOX.with_borrow(|sandbox| sandbox.as_ref().is_none_or(Sandbox::await_go)) {
         truth(api, true)
     } else {
         finish(ABANDONED)
@@ -125,12 +153,12 @@ unsafe extern "C" fn await_go(_: Reference, _: Reference) -> Reference {
 unsafe extern "C" fn finish_with(_: Reference, status: Reference) -> Reference {
     let Some(api) = Api::of_this_process() else { return null_mut() };
     // SAFETY: the interpreter calls this with an object.
-    let status = unsafe { (api.number)(status) };
-    finish(c_int::from(status.to_le_bytes()[0]))
+    let [status, ..] = unsafe { (api.number)(status) }.to_le_bytes();
+    finish(c_int::from(status))
 }
 
-/// `(name, [argv0, *arguments], [b"K=V", ...], body)`; null, with an exception, where memory ends.
-fn objects(api: &Api, job: &Job) -> Reference {
+/// `(is_ahead, name, [argv0, *arguments], [b"K=V", ...], body)`; null, with an exception, where memory ends.
+fn objects(api: &Api, job: &Job, when: When) -> Reference {
     let size = |length: usize| isize::try_from(length).unwrap_or(isize::MAX);
     // SAFETY: so many bytes are there.
     let text = |it: &Vec<u8>| unsafe { (api.text)(it.as_ptr().cast(), size(it.len())) };
@@ -139,6 +167,7 @@ fn objects(api: &Api, job: &Job) -> Reference {
 
     let argv = std::iter::once(&job.argv0).chain(&job.arguments).map(text);
     let items = [
+        truth(api, when == When::Ahead),
         text(&job.name),
         list(api, size(1 + job.arguments.len()), argv),
         list(api, size(job.environment.len()), job.environment.iter().map(bytes)),

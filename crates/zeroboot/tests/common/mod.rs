@@ -48,6 +48,28 @@ pub(crate) fn interpreters() -> Vec<Interpreter> {
     found.into_values().collect()
 }
 
+/// All processes below this one, the nearest first, with their names.
+pub(crate) fn descendants() -> Vec<(u32, String)> {
+    let mut children: BTreeMap<u32, Vec<(u32, String)>> = BTreeMap::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
+        let name = head.split_once('(').map_or("", |(_, name)| name).to_owned();
+        let parent = tail.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or_default();
+        children.entry(parent).or_default().push((pid, name));
+    }
+    let mut found = Vec::new();
+    let mut above = vec![std::process::id()];
+    while let Some(pid) = above.pop() {
+        for child in children.remove(&pid).unwrap_or_default() {
+            above.push(child.0);
+            found.push(child);
+        }
+    }
+    found
+}
+
 /// The example scripts.
 pub(crate) fn examples() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/agents");
