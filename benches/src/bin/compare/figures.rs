@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use zeroboot::Template;
+use zeroboot::{Pool, Request, Template};
 use zeroboot_benches::{Floor, Memory};
 use zeroboot_fork::monotonic_ns;
 
@@ -15,12 +15,13 @@ const JOB: &str = "print(1+1)";
 const RESULT: &[u8] = b"2\n";
 
 /// Every figure, in the order in which it is told.
-const FIGURES: [(&str, &str); 13] = [
+const FIGURES: [(&str, &str); 14] = [
     ("floor", "bare clone3 in a small process, to first instruction"),
     ("fork_10m", "the same with 10 MiB written, frozen"),
     ("fork_1g", "... with 1 GiB, frozen"),
     ("fork_1g_plain", "... with 1 GiB, not frozen"),
     ("spawn", "Rust template, strict: request to first user instruction"),
+    ("claim_python", "parked Python sandbox without site, strict: claim to the result"),
     ("spawn_python", "Python template without site, strict: request to the result"),
     ("spawn_python_total", "... until all of it is gone, and measured"),
     ("cold_python", "the same interpreter as a command, -I -S -c"),
@@ -64,6 +65,12 @@ pub(crate) fn quantile(times: &[Duration], share: f64) -> Duration {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
+/// How many sandboxes are kept parked: one is claimed in each round, and all are there again before it goes on.
+const PARKED: usize = 4;
+
+/// How long parking may take, which is never near.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// What is measured, and what it is measured with.
 pub(crate) struct Bench {
     small: Floor,
@@ -72,6 +79,7 @@ pub(crate) struct Bench {
     plain_1g: Floor,
     function: Template,
     python: Template,
+    parked: Pool,
     python_site: Template,
     samples: Vec<Samples>,
     rounds: u64,
@@ -79,13 +87,15 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn prepare() -> anyhow::Result<Self> {
+        let python = Template::python().without_site().build()?;
         Ok(Self {
             small: Floor::start().context("cannot start the process that measures the floor")?,
             frozen_10m: larger(10, Memory::Frozen)?,
             frozen_1g: larger(1024, Memory::Frozen)?,
             plain_1g: larger(1024, Memory::Plain)?,
             function: Template::function("now").build()?,
-            python: Template::python().without_site().build()?,
+            parked: python.pool(PARKED)?,
+            python,
             python_site: Template::python().build()?,
             samples: FIGURES.map(|(name, what)| Samples { name, what, times: Vec::new() }).into(),
             rounds: 0,
@@ -133,6 +143,12 @@ impl Bench {
         let first_instruction: u64 = self.function.call(&())?;
         self.took("spawn", Duration::from_nanos(first_instruction.saturating_sub(before)))?;
 
+        self.parked.wait_until_full(PATIENCE)?;
+        let time = claimed(&self.parked)?;
+        self.took("claim_python", time)?;
+        // What is parked in its place takes no time from the figures that follow.
+        self.parked.wait_until_full(PATIENCE)?;
+
         let interpreter = self.python.interpreter().context("a Python template")?.executable().to_owned();
         let (result, total) = sandbox(&self.python)?;
         self.took("spawn_python", result)?;
@@ -172,6 +188,13 @@ fn sandbox(template: &Template) -> anyhow::Result<(Duration, Duration)> {
     // The result is two bytes: they came at once.
     let first = outcome.account.times.first_output.context("the time of the first output")?;
     Ok((first, total))
+}
+
+/// The job in a parked sandbox: how long from the claim until the host had the result.
+fn claimed(pool: &Pool) -> anyhow::Result<Duration> {
+    let outcome = pool.claim()?.run(Request::code(JOB))?;
+    ensure!(outcome.stdout == RESULT, "the parked sandbox gave {:?}", outcome.stdout_lossy());
+    outcome.account.times.first_output.context("the time of the first output")
 }
 
 /// The job as a command: how long until its result was there, and until it had ended.

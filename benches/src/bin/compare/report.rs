@@ -11,9 +11,10 @@ use super::figures::{Bench, Samples};
 use super::noise::Watch;
 
 /// The ratios: of which figures' medians, and what there is to say about each.
-const RATIOS: [Ratio; 8] = [
+const RATIOS: [Ratio; 9] = [
     Ratio::new("fork_size", "fork_1g", "fork_10m", "1 GiB over 10 MiB, frozen: goal <= 1.2"),
     Ratio::new("spawn_over_floor", "spawn", "floor", "goal <= 2.5"),
+    Ratio::new("claim_over_floor", "claim_python", "floor", "goal <= 1.5"),
     Ratio::new("cold_over_spawn_python", "cold_python", "spawn_python", "goal >= 15"),
     Ratio::new(
         "cold_over_spawn_python_result",
