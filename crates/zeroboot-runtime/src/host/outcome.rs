@@ -89,7 +89,7 @@ pub(super) fn steps(asked: u64, template: &SpawnStamps, child: &Stamps) -> Vec<(
     parts
 }
 
-/// What a sandbox cost, measured from outside.
+/// What a sandbox cost, measured from outside. Of one that was parked, faults and CPU time are those of its whole life.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Account {
     /// Where the time went.
