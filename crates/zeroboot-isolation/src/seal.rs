@@ -237,11 +237,16 @@ impl Reading {
             match identity(&self.there, namespace) {
                 Ok(identity) if identity == self.own[namespace as usize] => {}
                 Ok(_) => self.namespaces.push(namespace),
-                Err(errno) if is_gone(errno) => return Err(SealError::Gone(pid)),
+                Err(errno) if is_gone(errno) || self.is_ending() => return Err(SealError::Gone(pid)),
                 Err(source) => return Err(SealError::Namespace { pid, namespace, source }),
             }
         }
         Ok(())
+    }
+
+    /// Whether it has given up its memory already. Nobody but root may look at it then, who ever owns its user namespace.
+    fn is_ending(&self) -> bool {
+        status(&self.there).is_ok_and(|text| !text.lines().any(|line| line.starts_with("VmSize:")))
     }
 
     /// Reads the rest, of a process that has hardened itself; with a group, it must be in a leaf of that.

@@ -275,7 +275,11 @@ impl Live {
                     let begun = debug_span!("begin_seal").in_scope(|| self.generation.seals().begin(pid));
                     self.reading = alive(begun)?;
                 }
-                self.read_seal()
+                self.read_seal()?;
+                if self.work_done.is_some() {
+                    self.measure();
+                }
+                Ok(())
             }
             Report::Refused(failure) => Err(SpawnError::Refused(failure)),
             Report::Exited(exit, counted) => {
@@ -320,6 +324,7 @@ impl Live {
                 Ok(piece.len())
             }
             (true, Some(ChannelFrame::Done)) if self.work_done.is_none() => {
+                self.work_done = Some(monotonic_ns());
                 self.measure();
                 Ok(0)
             }
@@ -344,16 +349,15 @@ impl Live {
         self.flush()
     }
 
-    /// At the end of the work, while the process waits.
+    /// At the end of the work, while the process waits. A short one may be done before the template has told its number:
+    /// then it waits for that, or its seal could not be read either.
     fn measure(&mut self) {
-        self.work_done = Some(monotonic_ns());
-        if let Some(spawned) = &self.spawned {
-            let pid = nix::unistd::Pid::from_raw(i32::try_from(spawned.pid).unwrap_or_default());
-            match debug_span!("measure").in_scope(|| zeroboot_telemetry::sample(pid)) {
-                Ok(sample) => self.memory = sample.memory,
-                Err(SampleError::Gone { .. }) => {}
-                Err(error) => warn!(error = words::of(&error), "a sandbox could not be measured"),
-            }
+        let Some(spawned) = &self.spawned else { return };
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(spawned.pid).unwrap_or_default());
+        match debug_span!("measure").in_scope(|| zeroboot_telemetry::sample(pid)) {
+            Ok(sample) => self.memory = sample.memory,
+            Err(SampleError::Gone { .. }) => {}
+            Err(error) => warn!(error = words::of(&error), "a sandbox could not be measured"),
         }
         // A process that does not wait for the word has gone.
         let _ = fd::send(self.channel.as_fd(), &HostWord::MEASURED, &[]);
