@@ -244,7 +244,8 @@ impl Reading {
         Ok(())
     }
 
-    /// Whether it has given up its memory already. Nobody but root may look at it then, who ever owns its user namespace.
+    /// Whether it has given up its memory already. There are kernels that let nobody but root look at it then, not even who
+    /// owns its user namespace.
     fn is_ending(&self) -> bool {
         status(&self.there).is_ok_and(|text| !text.lines().any(|line| line.starts_with("VmSize:")))
     }

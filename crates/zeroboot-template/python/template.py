@@ -85,6 +85,7 @@ def flush_what_can_be():
 
 
 def settle(await_go):
+    """Goes the way of every sandbox, with nothing to print: see SETTLING."""
     for _ in range(ROUNDS):
         run_job(empty_main(), await_go, "<settling>", sys.argv[:], [], SETTLING)
 

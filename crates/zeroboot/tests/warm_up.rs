@@ -3,12 +3,13 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use common::{run, skip};
 use libtest_mimic::{Failed, Trial};
-use zeroboot::{BuildError, Bytes, InterpreterError, Template};
+use zeroboot::{BuildError, Bytes, Interpreter, InterpreterError, Template};
 
 fn main() -> ExitCode {
     run(vec![
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Trial::test("a_failing_warm_file_has_its_own_remedy_and_shows_what_it_printed", failing_warm_file),
         Trial::test("a_template_that_ends_says_how_and_what_it_printed", ending_template),
         Trial::test("a_missing_interpreter_is_named", missing_interpreter),
+        Trial::test("a_free_threaded_interpreter_is_refused", free_threaded),
         Trial::test("a_thread_is_refused", thread),
         Trial::test("an_open_socket_is_refused", socket),
         Trial::test("numpy_and_pandas_work_from_a_virtualenv", scientific),
@@ -212,6 +214,26 @@ fn missing_interpreter() -> Result<(), Failed> {
         }
         other => Err(format!("{other:?}").into()),
     }
+}
+
+/// A program that answers as such an interpreter does: few machines have one.
+fn free_threaded() -> Result<(), Failed> {
+    let answer = |flags| {
+        format!(
+            "#!/bin/sh\necho '{{\"executable\": \"/usr/bin/python3\", \"flags\": \"{flags}\", \"version\": [3, 13], \
+             \"path\": [], \"prefixes\": []}}'\n"
+        )
+    };
+    for (flags, refused) in [("t", true), ("", false)] {
+        let program = WarmFile::new("interpreter", &answer(flags))?;
+        std::fs::set_permissions(&program.0, std::fs::Permissions::from_mode(0o755))?;
+        match Interpreter::probe(&program.0) {
+            Err(error @ InterpreterError::FreeThreaded { .. }) if refused && error.remedy().is_some() => {}
+            Ok(_) if !refused => {}
+            other => return Err(format!("{flags:?}: {other:?}").into()),
+        }
+    }
+    Ok(())
 }
 
 fn refused(template: Result<Template, BuildError>, words: &[&str]) -> Result<(), Failed> {

@@ -20,8 +20,8 @@ use super::error::BuildError;
 use super::recipe::Recipe;
 use super::wear::Wear;
 use crate::protocol::{
-    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, MadeGroup, NoGroup, PreparedMemory,
-    TEXT_LIMIT, TemplateSetup, ToWarden,
+    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, HugeCode, MadeGroup, NoGroup,
+    PreparedMemory, TEXT_LIMIT, TemplateSetup, ToWarden,
 };
 
 /// How much of what a warm-up prints is kept, in bytes: its end.
@@ -215,7 +215,10 @@ impl Generation {
                 if !said.is_empty() {
                     debug!(%said, "what the warm-up printed");
                 }
-                debug!(?code, "what sandboxes execute of large libraries is in huge pages");
+                match code {
+                    HugeCode::Moved(bytes) => debug!(bytes, "code of large libraries is in huge pages"),
+                    HugeCode::Not(cause) => debug!(cause, "code of large libraries stays in small pages"),
+                }
                 Ok((pages(copied), bytes(frozen)))
             }
             Some(FromTemplate::WarmUp(text)) => {
