@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
+use super::view::PRIVATE;
+
 /// Prints what [`Probe`] reads.
 const PROBE: &str = "import json, sys; print(json.dumps({\
     'executable': sys.executable, 'flags': sys.abiflags, 'version': list(sys.version_info[:2]), 'path': sys.path, \
@@ -13,9 +15,6 @@ const PROBE: &str = "import json, sys; print(json.dumps({\
 
 /// What every sandbox sees anyway.
 const SYSTEM: [&str; 6] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"];
-
-/// What is private in every sandbox: whatever the host has there is hidden.
-const PRIVATE: [&str; 4] = ["/tmp", "/dev", "/proc", "/home/sandbox"];
 
 /// Why there is no interpreter.
 #[derive(Debug, thiserror::Error)]
