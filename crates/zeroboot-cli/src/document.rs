@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use serde::Serialize;
-use zeroboot::{CgroupUsage, Outcome, PoolCounters, RunError, Seal, Status};
+use zeroboot::{Account, CgroupUsage, Kib, Outcome, PoolCounters, RunError, Seal, Status};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Document {
@@ -21,6 +21,8 @@ pub(crate) struct Document {
     times_us: Option<Times>,
     faults: Option<Faults>,
     memory: Option<Memory>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copied_from: Option<Vec<CopiedFrom>>,
     cpu_us: Option<Cpu>,
     cgroup: Option<Cgroup>,
     seal: Option<SealDocument>,
@@ -48,12 +50,29 @@ struct Faults {
     major: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Memory {
-    shared_kib: u64,
-    private_kib: u64,
-    page_tables_kib: u64,
-    peak_kib: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copied_kib: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zeroed_kib: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared_kib: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_kib: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    swapped_kib: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_tables_kib: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_kib: Option<u64>,
+}
+
+/// A part of the copied memory.
+#[derive(Debug, Serialize)]
+struct CopiedFrom {
+    mapping: String,
+    kib: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -142,6 +161,7 @@ impl Document {
                 times_us: None,
                 faults: None,
                 memory: None,
+                copied_from: None,
                 cpu_us: None,
                 cgroup: None,
                 seal: None,
@@ -167,12 +187,8 @@ impl Document {
                 steps: times.steps.iter().map(|(name, time)| (*name, us(*time))).collect(),
             }),
             faults: account.faults.map(|faults| Faults { minor: faults.minor, major: faults.major }),
-            memory: account.memory.map(|memory| Memory {
-                shared_kib: memory.shared_kib.0,
-                private_kib: memory.private_kib.0,
-                page_tables_kib: memory.page_tables_kib.0,
-                peak_kib: memory.peak_kib.0,
-            }),
+            memory: Memory::of(account),
+            copied_from: account.memory.and_then(|memory| memory.copied_kib).map(|_| copied_from(account)),
             cpu_us: account.cpu.map(|cpu| Cpu { user: us(cpu.user), system: us(cpu.system) }),
             cgroup: Cgroup::of(account.cgroup),
             seal: outcome.seal.as_ref().map(SealDocument::of),
@@ -193,6 +209,31 @@ impl Ending {
         };
         Self { kind, code, signal }
     }
+}
+
+impl Memory {
+    /// `None` when nothing is known.
+    fn of(account: &Account) -> Option<Self> {
+        let kib = |amount: Kib| amount.0;
+        let peak_kib = account.peak.map(kib);
+        let Some(memory) = account.memory else {
+            return peak_kib.map(|peak| Self { peak_kib: Some(peak), ..Self::default() });
+        };
+        Some(Self {
+            copied_kib: memory.copied_kib.map(kib),
+            zeroed_kib: memory.zeroed_kib.map(kib),
+            shared_kib: memory.shared_kib.map(kib),
+            private_kib: memory.private_kib.map(kib),
+            swapped_kib: Some(memory.swapped_kib.0),
+            page_tables_kib: Some(memory.page_tables_kib.0),
+            peak_kib: peak_kib.or(Some(memory.peak_kib.0)),
+        })
+    }
+}
+
+fn copied_from(account: &Account) -> Vec<CopiedFrom> {
+    let part = |part: &zeroboot::CopiedFrom| CopiedFrom { mapping: part.mapping.clone(), kib: part.amount.0 };
+    account.copied_from.iter().map(part).collect()
 }
 
 impl Cgroup {

@@ -17,13 +17,14 @@ use common::{TestFile, expect, run, zeroboot};
 use libtest_mimic::{Failed, Trial};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, Uid};
 use serde_json::Value;
 
 fn main() -> ExitCode {
     run(vec![
         Trial::test("exit_statuses", exit_statuses),
         Trial::test("json_has_the_shape_of_the_contract", json),
+        Trial::test("json_tells_memory_that_is_known", json_of_memory),
         Trial::test("many_sandboxes_and_a_summary", many),
         Trial::test("parked_sandboxes_serve", parked),
         Trial::test("scripts_from_files_text_and_standard_input", sources),
@@ -87,6 +88,7 @@ fn json() -> Result<(), Failed> {
         "/memory/private_kib",
         "/memory/page_tables_kib",
         "/memory/peak_kib",
+        "/memory/swapped_kib",
         "/cpu_us/user",
     ] {
         if !document.pointer(pointer).is_some_and(Value::is_number) {
@@ -97,6 +99,21 @@ fn json() -> Result<(), Failed> {
     expect("base64", documents(&output)?[0]["stdout_b64"] == "/w==", &output)?;
     let output = zeroboot(&["--json", "-c", "import os; os.abort()"]).output()?;
     expect("signal", documents(&output)?[0]["outcome"]["signal"] == 6, &output)
+}
+
+/// What is known is there, and what is not is absent.
+fn json_of_memory() -> Result<(), Failed> {
+    let output = zeroboot(&["--json", "-c", "pass"]).output()?;
+    let document = &documents(&output)?[0];
+    // The pages of a sandbox are for root alone to see; its sums are its user's as well.
+    let root = Uid::effective().is_root();
+    let parts = ["/memory/copied_kib", "/memory/zeroed_kib", "/copied_from/0/kib"];
+    let known = parts.map(|pointer| document.pointer(pointer).is_some_and(Value::is_u64));
+    expect("parts", known == [root; 3] && document.get("copied_from").is_some() == root, &output)?;
+    let output = zeroboot(&["--json", "-c", "import os; os.abort()"]).output()?;
+    let memory = &documents(&output)?[0]["memory"];
+    let peak_only = memory.as_object().is_some_and(|memory| memory.len() == 1);
+    expect("a peak only", peak_only && memory["peak_kib"].is_u64(), &output)
 }
 
 fn many() -> Result<(), Failed> {

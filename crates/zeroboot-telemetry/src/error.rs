@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use nix::errno::Errno;
 use nix::unistd::Pid;
-use procfs::ProcError;
 
 /// The file of a process's directory in `/proc` that was being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,9 +13,13 @@ pub enum Source {
     Directory,
     /// `stat`: faults, CPU time, state.
     Stat,
-    /// `status`: page tables and peak.
+    /// `status`: resident memory, page tables and peak.
     Status,
-    /// `smaps_rollup`: resident, private and shared memory.
+    /// `maps`: the mappings and their names.
+    Maps,
+    /// `pagemap`: the pages.
+    Pagemap,
+    /// `smaps_rollup`: sums over all mappings.
     SmapsRollup,
 }
 
@@ -25,12 +29,14 @@ impl fmt::Display for Source {
             Self::Directory => ".",
             Self::Stat => "stat",
             Self::Status => "status",
+            Self::Maps => "maps",
+            Self::Pagemap => "pagemap",
             Self::SmapsRollup => "smaps_rollup",
         })
     }
 }
 
-/// Why there is no sample.
+/// Why there is no sample, or no baseline.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SampleError {
@@ -49,7 +55,7 @@ pub enum SampleError {
         source_file: Source,
         /// What the kernel said.
         #[source]
-        source: ProcError,
+        source: Errno,
     },
     /// The kernel was built without a file that is needed.
     #[error("this kernel has no /proc/{pid}/{source_file}")]
@@ -59,7 +65,7 @@ pub enum SampleError {
         /// The missing file.
         source_file: Source,
     },
-    /// A file could not be read, or does not look as `proc(5)` says.
+    /// A file could not be read.
     #[error("/proc/{pid}/{source_file} cannot be read")]
     Read {
         /// The process asked about.
@@ -68,7 +74,15 @@ pub enum SampleError {
         source_file: Source,
         /// What went wrong.
         #[source]
-        source: ProcError,
+        source: Errno,
+    },
+    /// A file does not look as `proc(5)` says.
+    #[error("/proc/{pid}/{source_file} is not as expected")]
+    Format {
+        /// The process asked about.
+        pid: Pid,
+        /// The file in question.
+        source_file: Source,
     },
 }
 
@@ -82,16 +96,17 @@ impl SampleError {
                  with CAP_SYS_PTRACE in the process's user namespace",
             ),
             Self::Unsupported { .. } => {
-                Some("use a kernel of version 4.14 or later that is built with CONFIG_PROC_PAGE_MONITOR")
+                Some("use a kernel of version 4.5 or later that is built with CONFIG_PROC_PAGE_MONITOR")
             }
-            Self::Gone { .. } | Self::Read { .. } => None,
+            Self::Gone { .. } | Self::Read { .. } | Self::Format { .. } => None,
         }
     }
 
-    pub(crate) fn new(pid: Pid, source_file: Source, source: ProcError) -> Self {
+    pub(crate) fn new(pid: Pid, source_file: Source, source: Errno) -> Self {
         match source {
-            ProcError::NotFound(_) => Self::Gone { pid },
-            ProcError::PermissionDenied(_) => Self::Permission { pid, source_file, source },
+            Errno::ENOENT if source_file == Source::Pagemap => Self::Unsupported { pid, source_file },
+            Errno::ENOENT | Errno::ESRCH => Self::Gone { pid },
+            Errno::EACCES | Errno::EPERM => Self::Permission { pid, source_file, source },
             source => Self::Read { pid, source_file, source },
         }
     }

@@ -1,12 +1,7 @@
-//! One picture of one process.
+//! One picture of one process: what is in it.
 
 use std::time::Duration;
 
-use nix::unistd::Pid;
-use procfs::ProcError;
-use procfs::process::{Process, Stat};
-
-use crate::error::{SampleError, Source};
 use crate::kib::Kib;
 
 /// Page faults of all threads of a process since it was made. A fork starts at zero; an exec does not.
@@ -41,26 +36,35 @@ pub struct Cpu {
     pub system: Duration,
 }
 
-/// What a process's address space holds at this moment.
+/// What a process's address space holds at this moment. What cannot be known is `None`.
 ///
-/// *Shared* and *private* count mappings, as `smaps` does: a page that a fork and its template both still map is
-/// shared, for either of them, until one of them writes to it or is gone.
+/// *Private* counts the pages that are no file's and that nobody else maps: a page that a fork and its template both still
+/// map is shared, for either of them, until one of them writes to it or is gone. The template's copy and the one that
+/// stays with the fork are the same cost, and count the same. So does what a fork had to copy at once, such as pinned pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// All pages in memory, shared ones in full (RSS).
     pub resident_kib: Kib,
-    /// Pages that no other process maps.
-    pub private_kib: Kib,
-    /// The part of `private_kib` that has been written to: what this process costs.
-    pub private_dirty_kib: Kib,
-    /// Pages that at least one other process maps as well.
-    pub shared_kib: Kib,
-    /// Pages in swap.
+    /// Anonymous pages that no other process maps: what this process costs. Where the caller may see the sums only
+    /// (`smaps_rollup`), and not the pages, those of files that nobody else maps count as well. `None` for a process with
+    /// more than 16 GiB of mappings on a kernel without `PAGEMAP_SCAN`.
+    pub private_kib: Option<Kib>,
+    /// The rest of `resident_kib`: pages of files, memory that is shared on purpose, and what other processes map as well.
+    pub shared_kib: Option<Kib>,
+    /// The part of `private_kib` that lies where the baseline had something: anonymous pages, or the content of a file that
+    /// is mapped privately, as frozen memory is. A place that the process has unmapped and mapped anew counts as what was
+    /// there before. `None` without a baseline, and where the caller may not see the pages.
+    pub copied_kib: Option<Kib>,
+    /// The rest of `private_kib`: fresh memory, which the kernel has zeroed, and private data of libraries that were loaded
+    /// later. `None` where `copied_kib` is.
+    pub zeroed_kib: Option<Kib>,
+    /// Pages in swap. They are in none of the figures above.
     pub swapped_kib: Kib,
     /// The last-level page tables (`VmPTE`).
     pub page_tables_kib: Kib,
     /// The highest `resident_kib` so far (`VmHWM`). A fork starts with what its parent had at that moment. Unlike the
     /// others it is not exact: the kernel sums it up from per-CPU counters, and may be some hundred KiB behind.
+    /// `resident_kib` is no better before Linux 6.16.
     pub peak_kib: Kib,
 }
 
@@ -89,7 +93,7 @@ pub enum State {
 }
 
 impl State {
-    const fn from_letter(letter: char) -> Self {
+    pub(crate) const fn from_letter(letter: char) -> Self {
         match letter {
             'R' => Self::Running,
             'S' => Self::Sleeping,
@@ -116,78 +120,4 @@ pub struct Sample {
     /// Its memory; `None` once it has none any more (it is ending or waits to be reaped) or never had any (a thread
     /// of the kernel).
     pub memory: Option<Memory>,
-}
-
-/// Takes a picture of process `pid`, which is a number in the pid namespace of the caller's `/proc`.
-///
-/// Works for a process of any kind, threads and all, and also for one that has ended but is not reaped: its faults
-/// and CPU time are then final. `pid` must be held still, by being the caller's unreaped child or through a pidfd: a
-/// number that has been reaped may belong to another process. The three files are read one after the other through
-/// one directory descriptor, so a sample never mixes two processes, but the counters are a few microseconds younger
-/// than the memory.
-///
-/// The kernel walks the page tables of the process to answer, so the time taken grows with its resident memory.
-///
-/// # Errors
-///
-/// [`SampleError::Gone`] when there is no such process, [`SampleError::Permission`] when its memory belongs to
-/// somebody else, [`SampleError::Unsupported`] on a kernel without `smaps_rollup`, [`SampleError::Read`] otherwise.
-///
-/// Manual: `proc_pid_stat(5)`, `proc_pid_smaps(5)`, `proc_pid_status(5)`.
-pub fn sample(pid: Pid) -> Result<Sample, SampleError> {
-    let process =
-        Process::new(pid.as_raw()).map_err(|source| SampleError::new(pid, Source::Directory, source))?;
-    // Memory first: a process that ends in between then gives its final counters and not a mixture.
-    let memory = memory(pid, &process)?;
-    let stat = process.stat().map_err(|source| SampleError::new(pid, Source::Stat, source))?;
-    Ok(Sample {
-        state: State::from_letter(stat.state),
-        faults: Faults { minor: stat.minflt, major: stat.majflt },
-        cpu: cpu(&stat),
-        memory,
-    })
-}
-
-fn cpu(stat: &Stat) -> Cpu {
-    Cpu { user: from_ticks(stat.utime), system: from_ticks(stat.stime) }
-}
-
-fn from_ticks(ticks: u64) -> Duration {
-    let per_second = procfs::ticks_per_second().max(1);
-    let rest = ticks % per_second;
-    Duration::from_secs(ticks / per_second) + Duration::from_nanos(rest * 1_000_000_000 / per_second)
-}
-
-fn memory(pid: Pid, process: &Process) -> Result<Option<Memory>, SampleError> {
-    let rollup = match process.smaps_rollup() {
-        Ok(rollup) => Some(rollup),
-        // No address space: ESRCH from open is `NotFound`, from read (it ended in between) `Incomplete`.
-        Err(ProcError::NotFound(_) | ProcError::Incomplete(_)) => None,
-        Err(source) => return Err(SampleError::new(pid, Source::SmapsRollup, source)),
-    };
-    let status = process.status().map_err(|source| SampleError::new(pid, Source::Status, source))?;
-    let (rollup, peak) = match (rollup, status.vmhwm) {
-        (_, None) => return Ok(None),
-        (None, Some(_)) => return Err(SampleError::Unsupported { pid, source_file: Source::SmapsRollup }),
-        (Some(rollup), Some(peak)) => (rollup, peak),
-    };
-
-    let total = |key: &str| -> Kib {
-        rollup
-            .memory_map_rollup
-            .iter()
-            .filter_map(|map| map.extension.map.get(key).copied())
-            .map(Kib::from_bytes)
-            .sum()
-    };
-    let private_dirty_kib = total("Private_Dirty");
-    Ok(Some(Memory {
-        resident_kib: total("Rss"),
-        private_kib: total("Private_Clean") + private_dirty_kib,
-        private_dirty_kib,
-        shared_kib: total("Shared_Clean") + total("Shared_Dirty"),
-        swapped_kib: total("Swap"),
-        page_tables_kib: Kib(status.vmpte.unwrap_or(0)),
-        peak_kib: Kib(peak),
-    }))
 }

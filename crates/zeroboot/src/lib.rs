@@ -63,9 +63,9 @@ pub use zeroboot_isolation::policy::{
 pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
 pub use zeroboot_runtime::function::init;
 pub use zeroboot_runtime::host::{
-    Account, BuildError, Cpu, Faults, Finding, HostReport, Input, Interpreter, InterpreterError, Memory,
-    Outcome, Output, PolicyFileError, Pool, PoolCounters, PoolError, PoolOptions, Request, RunError, Sandbox,
-    SpawnError, Status, Template, TemplateBuilder, Times, ViewError, examine_host, read_policy,
+    Account, BuildError, CopiedFrom, Cpu, Faults, Finding, HostReport, Input, Interpreter, InterpreterError,
+    Memory, Outcome, Output, PolicyFileError, Pool, PoolCounters, PoolError, PoolOptions, Request, RunError,
+    Sandbox, SpawnError, Status, Template, TemplateBuilder, Times, ViewError, examine_host, read_policy,
 };
 #[cfg(feature = "tokio")]
 pub use zeroboot_runtime::tokio;

@@ -17,6 +17,7 @@ use zeroboot_isolation::world::IdMap;
 
 use super::embedded::WARDEN;
 use super::error::BuildError;
+use super::meter::Meter;
 use super::recipe::Recipe;
 use super::wear::Wear;
 use crate::protocol::{
@@ -34,6 +35,8 @@ pub(super) struct Generation {
     warden: Option<OwnedFd>,
     process: Child,
     seals: SealReader,
+    /// Once it serves.
+    meter: Option<Meter>,
     protections: Protections,
     group: Option<GroupReader>,
     copied_pages: Option<u64>,
@@ -61,6 +64,7 @@ impl Generation {
             warden,
             process,
             seals,
+            meter: None,
             protections,
             group: None,
             copied_pages: None,
@@ -85,6 +89,7 @@ impl Generation {
             let _ = fd::send(generation.control(), packet, &[]);
         }
         (generation.copied_pages, generation.frozen) = generation.await_serving(recipe, output.into())?;
+        generation.meter = Some(Meter::of(generation.process.id()));
         debug!("the template serves");
         Ok(generation)
     }
@@ -97,6 +102,11 @@ impl Generation {
     /// How its sandboxes are looked at.
     pub(super) fn seals(&self) -> &SealReader {
         &self.seals
+    }
+
+    /// How the memory of its sandboxes is measured.
+    pub(super) fn meter(&self) -> &Meter {
+        self.meter.as_ref().expect("set by build")
     }
 
     /// What bounds them as a whole, if anything.

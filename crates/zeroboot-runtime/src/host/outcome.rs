@@ -8,6 +8,7 @@ use zeroboot_fork::{Exit, ExitStatus};
 use zeroboot_isolation::cgroup::Usage;
 use zeroboot_isolation::child::Stamps;
 use zeroboot_isolation::seal::Seal;
+use zeroboot_telemetry::Kib;
 pub use zeroboot_telemetry::{Cpu, Faults, Memory};
 
 use crate::protocol::SpawnStamps;
@@ -100,8 +101,23 @@ pub struct Account {
     pub cpu: Option<Cpu>,
     /// Memory at the end of the work; `None` when it was ended, or left without a word.
     pub memory: Option<Memory>,
+    /// Where the copied part of that memory came from, the largest first.
+    pub copied_from: Vec<CopiedFrom>,
+    /// The most memory that it had resident at once, what it shared included, or one of its reaped children had. A fork
+    /// starts with what its template had. `None` when its end was not seen.
+    pub peak: Option<Kib>,
     /// What its cgroup has counted; nothing where it had none.
     pub cgroup: Usage,
+}
+
+/// A part of a sandbox's copied memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopiedFrom {
+    /// The template's memory that it is a copy of: a library by its file's name, `[heap]`, `[stack]` and the like as the
+    /// kernel calls them, other memory as `[anon]`.
+    pub mapping: String,
+    /// How much.
+    pub amount: Kib,
 }
 
 impl fmt::Display for Account {
@@ -111,8 +127,9 @@ impl fmt::Display for Account {
         if let Some(faults) = self.faults {
             write!(f, ", {} faults", faults.minor + faults.major)?;
         }
-        if let Some(memory) = self.memory {
-            write!(f, ", {} private, {} shared", memory.private_kib, memory.shared_kib)?;
+        let parts = self.memory.and_then(|memory| memory.private_kib.zip(memory.shared_kib));
+        if let Some((private, shared)) = parts {
+            write!(f, ", {private} private, {shared} shared")?;
         }
         Ok(())
     }

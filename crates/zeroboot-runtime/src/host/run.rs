@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::debug_span;
 use zeroboot_fork::{Exit, ExitStatus};
-use zeroboot_telemetry::{Cpu, Faults};
+use zeroboot_telemetry::{Cpu, Faults, Kib};
 
 use super::error::RunError;
 use super::outcome::{Account, Outcome, Status};
@@ -161,11 +161,14 @@ impl Run {
             (None, None) => return Err(RunError::TemplateDied),
         };
         let usage = self.live.exit.map(|exit| exit.usage);
+        let measured = self.live.measured.take();
         let account = Account {
             times: self.live.times(self.stdout.first()),
             faults: usage.map(|usage| Faults { minor: usage.minor_faults, major: usage.major_faults }),
             cpu: usage.map(|usage| Cpu { user: usage.user, system: usage.system }),
-            memory: self.live.memory,
+            memory: measured.as_ref().map(|measured| measured.memory),
+            copied_from: measured.map(|measured| measured.copied_from).unwrap_or_default(),
+            peak: usage.map(|usage| Kib(usage.peak_resident_kib)),
             cgroup: self.live.counted,
         };
         Ok(Outcome {

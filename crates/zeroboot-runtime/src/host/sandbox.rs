@@ -9,22 +9,21 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
-use tracing::{debug_span, warn};
+use tracing::debug_span;
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{Exit, monotonic_ns, pidfd_signal};
 use zeroboot_isolation::cgroup::Usage;
 use zeroboot_isolation::child::Stamps;
 use zeroboot_isolation::policy::Protections;
 use zeroboot_isolation::seal::{Namespace, Reading, Seal, SealError};
-use zeroboot_telemetry::{Memory, SampleError};
 
 use super::error::{RunError, SpawnError};
 use super::generation::Generation;
+use super::meter::Measured;
 use super::outcome::{Outcome, Times, steps};
 use super::request::{Input, Request};
 use super::run;
 use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Report, SPAWN_REQUEST, SpawnStamps, When};
-use crate::words;
 
 /// A sandbox that is ready for one run. It ends when its handle is dropped.
 #[derive(Debug)]
@@ -62,7 +61,7 @@ pub(super) struct Live {
     pub(super) exit: Option<Exit>,
     /// What its cgroup had counted when it ended.
     pub(super) counted: Usage,
-    pub(super) memory: Option<Memory>,
+    pub(super) measured: Option<Measured>,
     pub(super) work_done: Option<u64>,
     pub(super) answer: Vec<u8>,
 }
@@ -150,7 +149,7 @@ impl Sandbox {
             claimed: None,
             exit: None,
             counted: Usage::default(),
-            memory: None,
+            measured: None,
             work_done: None,
             answer: Vec::new(),
         };
@@ -353,12 +352,7 @@ impl Live {
     /// then it waits for that, or its seal could not be read either.
     fn measure(&mut self) {
         let Some(spawned) = &self.spawned else { return };
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(spawned.pid).unwrap_or_default());
-        match debug_span!("measure").in_scope(|| zeroboot_telemetry::sample(pid)) {
-            Ok(sample) => self.memory = sample.memory,
-            Err(SampleError::Gone { .. }) => {}
-            Err(error) => warn!(error = words::of(&error), "a sandbox could not be measured"),
-        }
+        self.measured = self.generation.meter().measure(spawned.pid);
         // A process that does not wait for the word has gone.
         let _ = fd::send(self.channel.as_fd(), &HostWord::MEASURED, &[]);
     }

@@ -1,0 +1,104 @@
+//! What a template had before it was forked, so that a fork's pages can be compared with it.
+
+use std::ops::Range;
+
+use crate::maps;
+use crate::ranges::{Cursor, push};
+
+/// The places in which a process had something: anonymous pages of its own, or the content of files.
+///
+/// Read it once, of a template that is ready to be forked ([`Sampler::baseline`](crate::Sampler::baseline)): it does not
+/// follow what the template does later. It takes a few KiB: ranges, not pages. Memory that has been read and never written,
+/// for which the kernel has one page of zeroes, counts as something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baseline {
+    /// Anonymous pages, in memory or in swap.
+    pages: Vec<Range<u64>>,
+    mappings: Vec<Mapping>,
+    /// Each name once.
+    names: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mapping {
+    addresses: Range<u64>,
+    /// A page that is written here for the first time is a copy of the file's.
+    copies_a_file: bool,
+    /// Which name.
+    name: usize,
+}
+
+impl Baseline {
+    /// Of a text of mappings; `None` when it is none.
+    pub(crate) fn new(maps: &[u8], pages: Vec<Range<u64>>) -> Option<Self> {
+        let mut baseline = Self { pages, mappings: Vec::new(), names: Vec::new() };
+        for line in maps::lines(maps) {
+            let line = line?;
+            let name = String::from_utf8_lossy(line.short_name());
+            let known = baseline.names.iter().position(|known| *known == name);
+            let name = known.unwrap_or_else(|| {
+                baseline.names.push(name.into_owned());
+                baseline.names.len() - 1
+            });
+            let copies_a_file = line.copies_a_file();
+            baseline.mappings.push(Mapping { addresses: line.addresses, copies_a_file, name });
+        }
+        Some(baseline)
+    }
+
+    /// Every name that a copied page may have come from.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Where its anonymous pages are, close ones as one.
+    pub(crate) fn areas(&self, gap: u64) -> Vec<Range<u64>> {
+        let mut areas = Vec::new();
+        self.pages.iter().for_each(|range| push(&mut areas, range.clone(), gap));
+        areas
+    }
+
+    /// Compares pages with it, in ascending order of their addresses.
+    pub(crate) fn comparison(&self) -> Comparison<'_> {
+        Comparison { baseline: self, page: Cursor::default(), mapping: Cursor::default() }
+    }
+}
+
+/// A walk along a baseline.
+#[derive(Debug)]
+pub(crate) struct Comparison<'a> {
+    baseline: &'a Baseline,
+    page: Cursor,
+    mapping: Cursor,
+}
+
+impl Comparison<'_> {
+    /// Which name a private page at this address is a copy from; `None`: there was nothing.
+    pub(crate) fn origin(&mut self, address: u64) -> Option<usize> {
+        let Baseline { pages, mappings, .. } = self.baseline;
+        let mapping = &mappings[self.mapping.find(mappings, |mapping| &mapping.addresses, address)?];
+        let was_there = mapping.copies_a_file || self.page.find(pages, |pages| pages, address).is_some();
+        was_there.then_some(mapping.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_something_was() {
+        let maps = b"1000-5000 rw-p 00000000 00:00 0 [heap]\n\
+            5000-7000 rw-p 00000000 fe:00 9 /lib/a.so\n\
+            8000-9000 rw-s 00000000 fe:00 9 /lib/a.so\n\
+            9000-b000 rw-p 00000000 00:00 0 [heap]\n";
+        let baseline = Baseline::new(maps, vec![0x2000..0x3000, 0x9000..0xa000]).expect("a baseline");
+        assert_eq!(baseline.names(), ["[heap]", "a.so"]);
+        let mut comparison = baseline.comparison();
+        let places = [0, 0x1000, 0x2000, 0x3000, 0x5000, 0x6000, 0x7000, 0x8000, 0x9000, 0xa000, 0xb000];
+        let origins = places.map(|address| comparison.origin(address));
+        let (heap, library) = (Some(0), Some(1));
+        assert_eq!(origins, [None, None, heap, None, library, library, None, None, heap, None, None]);
+        assert_eq!(Baseline::new(b"nonsense\n", Vec::new()), None);
+    }
+}

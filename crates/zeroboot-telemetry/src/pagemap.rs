@@ -1,0 +1,80 @@
+//! Entries of `/proc/<pid>/pagemap`: what a page table says of each page. See the kernel's `admin-guide/mm/pagemap.rst`.
+
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sys::uio::pread;
+
+/// The size of an entry in the file.
+const ENTRY: usize = size_of::<Entry>();
+
+/// How many entries are read at once. The kernel walks 512 between two breaths.
+const ENTRIES: usize = 4096;
+
+/// What is known of one page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct Entry(u64);
+
+impl Entry {
+    /// Memory that is no file's and belongs to no shared mapping, in memory or in swap: the page of zeroes too.
+    pub(crate) fn is_anonymous(self) -> bool {
+        (self.has(63) || self.has(62)) && !self.has(61)
+    }
+
+    /// Memory that is no file's, in memory, which nobody else maps. Not the page of zeroes.
+    pub(crate) fn is_own(self) -> bool {
+        self.has(63) && !self.has(61) && self.has(56)
+    }
+
+    fn has(self, bit: u32) -> bool {
+        self.0 >> bit & 1 == 1
+    }
+}
+
+/// The page table of one process, open for reading.
+#[derive(Debug)]
+pub(crate) struct Pagemap(OwnedFd);
+
+impl Pagemap {
+    pub(crate) const fn new(file: OwnedFd) -> Self {
+        Self(file)
+    }
+
+    /// Hands over each page of these addresses with its own. `bytes` is only a place to read to. `ESRCH`: there is no
+    /// memory any more.
+    pub(crate) fn each(
+        &self,
+        addresses: Range<u64>,
+        page: u64,
+        bytes: &mut Vec<u8>,
+        mut found: impl FnMut(u64, Entry),
+    ) -> Result<(), Errno> {
+        bytes.resize(ENTRIES * ENTRY, 0);
+        let mut address = addresses.start;
+        while address < addresses.end {
+            let left = usize::try_from((addresses.end - address) / page).unwrap_or(ENTRIES);
+            let wanted = left.clamp(1, ENTRIES) * ENTRY;
+            let place = i64::try_from(address / page * ENTRY as u64).map_err(|_| Errno::EOVERFLOW)?;
+            let length = match pread(&self.0, &mut bytes[..wanted], place) {
+                Err(Errno::EINTR) => continue,
+                // Nothing is left of the process, or nothing of what a user may map.
+                Ok(length) if length < ENTRY => return Err(Errno::ESRCH),
+                length => length?,
+            };
+            let (entries, _) = bytes[..length].as_chunks::<ENTRY>();
+            for entry in entries {
+                found(address, Entry(u64::from_ne_bytes(*entry)));
+                address += page;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Pagemap {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
