@@ -17,7 +17,7 @@
 //! | [`Child`], [`Exit`] | the parent's hold on a child, and how it ended |
 //! | [`audit`](mod@audit) | is this process safe to fork? |
 //! | [`fd`] | passing descriptors over a `SOCK_SEQPACKET` socket |
-//! | [`freeze`](mod@freeze) | memory that a fork neither copies nor visits |
+//! | [`freeze`](mod@freeze) | memory that a fork neither copies nor visits, and memory that each child rewrites |
 //! | [`working_set`] | pages that every child writes, copied by the fork itself |
 //! | [`StepFailure`], [`Hook`] | the child rules, as types |
 //!
@@ -38,6 +38,7 @@ mod exit;
 pub mod fd;
 pub mod freeze;
 mod handle;
+mod huge;
 mod maps;
 mod pagemap;
 mod plan;

@@ -19,6 +19,8 @@ impl StepId {
     pub const SIGNAL_MASK: Self = Self(4);
     /// Joining a prepared pid namespace, or asking for the fork: steps of the parent, told in the same form.
     pub const FORK: Self = Self(5);
+    /// Copying memory that children rewrite.
+    pub const WRITE_HEAVY: Self = Self(6);
 
     fn name(self) -> Option<&'static str> {
         match self {
@@ -27,6 +29,7 @@ impl StepId {
             Self::SIGNAL_HANDLERS => Some("reset the signal handlers"),
             Self::SIGNAL_MASK => Some("restore the signal mask"),
             Self::FORK => Some("fork"),
+            Self::WRITE_HEAVY => Some("copy the write-heavy memory"),
             _ => None,
         }
     }

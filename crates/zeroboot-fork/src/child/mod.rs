@@ -3,6 +3,8 @@
 //! System calls only: no allocation, no lock, no formatting, no panic. Never here: preparation (that is
 //! [`crate::ForkPlan`]), and anything about isolation.
 
+mod heavy;
+
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 

@@ -23,26 +23,21 @@
 //! until it is frozen again.
 
 mod area;
+mod heavy;
 mod pages;
 mod report;
 mod select;
+mod standstill;
 mod swap;
-
-use std::ops::Range;
-
-use nix::errno::Errno;
-use nix::unistd::{SysconfVar, sysconf};
 
 use self::area::List;
 use self::pages::PageTable;
-use self::select::{Candidate, Lines, SelectFailure};
-use self::swap::Mover;
-use crate::audit;
-use crate::child::set_mask;
-use crate::plan::block_signals;
-use crate::threads::{self, ThreadCount};
+use self::standstill::{Standstill, count_mappings};
+use self::swap::{Kept, Mover};
 
+pub use heavy::{WriteHeavy, WriteHeavyError};
 pub use report::{FreezeError, Frozen, SkipReason, Skipped};
+pub use standstill::StandstillError;
 
 /// Moves the private memory of this process into a sealed file in memory, and maps it back in place.
 ///
@@ -75,82 +70,39 @@ pub use report::{FreezeError, Frozen, SkipReason, Skipped};
 /// Other threads and rings of asynchronous input and output are refused. What shares this memory by `vfork(2)`
 /// or `CLONE_VM`, and a debugger, must not write to it meanwhile: that would be lost.
 pub fn freeze() -> Result<Frozen, FreezeError> {
-    let count = ThreadCount::open().map_err(FreezeError::Count)?;
-    threads::await_one(&count)?;
-    if audit::has_rings().map_err(FreezeError::Descriptors)? {
-        return Err(FreezeError::KernelWrites);
-    }
-    let page = page_size().map_err(FreezeError::Memory)?;
-    let mappings_before = count_mappings()?;
-    // The lists add mappings of their own.
-    let capacity = mappings_before + 64;
-    let mut candidates = List::with_capacity(capacity).map_err(FreezeError::Memory)?;
-    let skipped = List::with_capacity(3 * capacity).map_err(FreezeError::Memory)?;
-    let mut ahead = PageTable::open(page).map_err(FreezeError::Mappings)?;
-    let table = PageTable::open(page).map_err(FreezeError::Mappings)?;
-    let mut text = Lines::of("/proc/self/smaps").map_err(FreezeError::Mappings)?;
+    freeze_apart_from(&WriteHeavy::default())
+}
+
+/// The same, but for what children rewrite anyway and was made ready for that: it stays where it is.
+///
+/// # Errors
+/// As for [`freeze`].
+pub fn freeze_apart_from(heavy: &WriteHeavy) -> Result<Frozen, FreezeError> {
+    let mut still = Standstill::prepare()?;
+    let page = still.page;
+    let mut kept = List::with_capacity(heavy.runs().len() + 1).map_err(FreezeError::memory)?;
+    let skipped =
+        List::with_capacity(3 * still.capacity + heavy.runs().len()).map_err(FreezeError::memory)?;
+    let mut ahead = PageTable::open(page).map_err(FreezeError::mappings)?;
+    let table = PageTable::open(page).map_err(FreezeError::mappings)?;
     let mut mover = Mover::new(table, page, skipped).map_err(FreezeError::File)?;
 
-    let quiet = Quiet::begin().map_err(FreezeError::Signals)?;
+    still.begin(|candidate| candidate.anonymous > 0)?;
     // From here to the end of the move: no allocation.
-    let stack = (&raw const quiet).addr() as u64;
-    select::select(&mut candidates, &mut text, stack).map_err(|failure| match failure {
-        SelectFailure::Read(errno) => FreezeError::Mappings(errno),
-        SelectFailure::KernelWrites => FreezeError::KernelWrites,
-    })?;
-    let kept = around_this_thread(&candidates, page);
+    Kept::list(&mut kept, heavy.runs(), &still.around_this_thread()).map_err(FreezeError::memory)?;
     // SAFETY: needed, since it is what a freeze is. The candidates were just read; there is one thread, signals are
     // blocked and nothing between allocates. This stack was told apart, the lists are shared mappings, and what libc
     // and the kernel write by themselves lies around the thread's control block.
-    let moved = unsafe { mover.run(&candidates, &kept, &mut ahead) };
-    drop(quiet);
+    let moved = unsafe { mover.run(still.candidates(), &kept, &mut ahead) };
+    let mappings_before = still.mappings;
+    drop(still);
 
     let (bytes, written, skipped) = (mover.bytes, mover.written, mover.skipped.to_vec());
-    drop((mover, candidates, text, ahead));
+    drop((mover, ahead, kept));
     let mappings_after = count_mappings()?;
     let frozen = Frozen { mappings_before, mappings_after, bytes, written, skipped };
     match moved {
         Ok(()) => Ok(frozen),
         Err(halt) => Err(halt.after(frozen)),
-    }
-}
-
-fn page_size() -> Result<u64, Errno> {
-    let page = sysconf(SysconfVar::PAGE_SIZE)?.ok_or(Errno::EINVAL)?;
-    u64::try_from(page).map_err(|_| Errno::EINVAL)
-}
-
-fn count_mappings() -> Result<usize, FreezeError> {
-    Lines::of("/proc/self/maps").and_then(Lines::count).map_err(FreezeError::Mappings)
-}
-
-/// Where libc and the kernel write without being asked, in the mapping that has it: `errno`, the thread's control
-/// block, and what is registered by `rseq(2)`, which some C libraries keep before all thread-local variables and some
-/// in the control block. Empty if that mapping is no candidate.
-fn around_this_thread(candidates: &[Candidate], page: u64) -> Range<u64> {
-    /// In bytes, on each side; few enough to be of no account for a fork.
-    const AROUND: u64 = 16 << 10;
-    // SAFETY: needed to know the addresses. No precondition; nothing is read or written.
-    let (block, errno) = unsafe { (libc::pthread_self() as u64, libc::__errno_location().addr() as u64) };
-    let (first, last) = (block.min(errno), block.max(errno));
-    let start = first.saturating_sub(AROUND);
-    let around = start - start % page..(last + AROUND).next_multiple_of(page);
-    let home = candidates.iter().find(|candidate| (candidate.start..candidate.end).contains(&block));
-    home.map_or(0..0, |home| around.start.max(home.start)..around.end.min(home.end))
-}
-
-/// No signal's handler runs, until it is dropped.
-struct Quiet(libc::sigset_t);
-
-impl Quiet {
-    fn begin() -> Result<Self, Errno> {
-        block_signals().map(Self)
-    }
-}
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        // The mask was the thread's own: it cannot fail.
-        let _ = set_mask(&self.0);
     }
 }

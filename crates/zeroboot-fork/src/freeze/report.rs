@@ -1,11 +1,10 @@
 //! What a freeze did, what it left alone, and why it failed.
 
 use std::fmt;
-use std::io;
 
 use nix::errno::Errno;
 
-use crate::threads::{NotAlone, Thread, names};
+use super::standstill::StandstillError;
 
 /// What a freeze has done. All of it is about this one call: an earlier freeze has a report of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,6 +43,8 @@ pub enum SkipReason {
     /// The thread's control block, and what lies around it: the kernel itself writes there at any time (`rseq(2)`), and
     /// libc at each failed call.
     ThreadControlBlock,
+    /// Children rewrite it: see [`WriteHeavy`](super::WriteHeavy).
+    WriteHeavy,
     /// Its protection forbids reading.
     NotReadable,
     /// Its protection allows reading, and reading failed: a guard region, or a file that was cut.
@@ -73,6 +74,7 @@ impl fmt::Display for SkipReason {
         f.write_str(match self {
             Self::Stack => "a stack",
             Self::ThreadControlBlock => "the thread's control block",
+            Self::WriteHeavy => "children rewrite it",
             Self::NotReadable => "it may not be read",
             Self::ReadFailed => "it could not be read",
             Self::NotInherited => "MADV_DONTFORK",
@@ -94,31 +96,9 @@ impl fmt::Display for SkipReason {
 /// after. Errors that come in the middle tell by `frozen` what was moved.
 #[derive(Debug, thiserror::Error)]
 pub enum FreezeError {
-    /// Other threads: what they write meanwhile would be lost.
-    #[error("the process has {} threads, and what others write during a freeze is lost: {}", .0.len(), names(.0))]
-    Threads(Vec<Thread>),
-    /// Threads could not be counted.
-    #[error("cannot count the threads of this process; mount /proc")]
-    Count(#[source] Errno),
-    /// Descriptors could not be read.
-    #[error("cannot read /proc/self/fd, by which rings are found; mount /proc")]
-    Descriptors(#[source] io::Error),
-    /// A ring of `io_uring(7)` or `io_setup(2)`: the kernel would go on writing to pages that the process no longer
-    /// has.
-    #[error(
-        "a ring of asynchronous input and output is open, through which the kernel may write to memory at any time; tear \
-         it down, and freeze before pages are kept for copying"
-    )]
-    KernelWrites,
-    /// Signals could not be blocked.
-    #[error("cannot block signals")]
-    Signals(#[source] Errno),
-    /// No memory for what has to be remembered meanwhile.
-    #[error("cannot map memory for the freeze itself")]
-    Memory(#[source] Errno),
-    /// Mappings could not be read.
-    #[error("cannot read /proc/self/smaps and /proc/self/pagemap{}", why_unreadable(.0))]
-    Mappings(#[source] Errno),
+    /// Something else might write to the memory, or it cannot be looked at.
+    #[error(transparent)]
+    Standstill(#[from] StandstillError),
     /// No file.
     #[error("cannot make a file in memory{}", why_no_file(.0))]
     File(#[source] Errno),
@@ -187,12 +167,13 @@ pub enum FreezeError {
     },
 }
 
-impl From<NotAlone> for FreezeError {
-    fn from(reason: NotAlone) -> Self {
-        match reason {
-            NotAlone::Threads(threads) => Self::Threads(threads),
-            NotAlone::Count(errno) => Self::Count(errno),
-        }
+impl FreezeError {
+    pub(super) fn memory(errno: Errno) -> Self {
+        Self::Standstill(StandstillError::Memory(errno))
+    }
+
+    pub(super) fn mappings(errno: Errno) -> Self {
+        Self::Standstill(StandstillError::Mappings(errno))
     }
 }
 
@@ -220,14 +201,6 @@ impl Halt {
             Self::Advise(errno) => FreezeError::Advise { errno, frozen },
             Self::Seal(errno) => FreezeError::Seal { errno, frozen },
         }
-    }
-}
-
-fn why_unreadable(errno: &Errno) -> &'static str {
-    match errno {
-        Errno::ENOENT => " (mount /proc)",
-        Errno::EACCES | Errno::EPERM => " (freeze before the process becomes non-dumpable)",
-        _ => "",
     }
 }
 

@@ -13,7 +13,7 @@ use super::report::SkipReason;
 use crate::audit::IO_URING;
 use crate::maps::{Head, number};
 
-/// A private mapping that has anonymous pages.
+/// A private mapping that is worth a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) start: u64,
@@ -103,18 +103,19 @@ impl From<Errno> for SelectFailure {
     }
 }
 
-/// Fills `candidates`, in ascending order; `stack` is an address on the stack that is in use.
+/// Fills `candidates` with those that are wanted, in ascending order; `stack` is an address on the stack that is in use.
 pub(super) fn select(
     candidates: &mut List<Candidate>,
     text: &mut Lines,
     stack: u64,
+    is_wanted: impl Fn(&Candidate) -> bool,
 ) -> Result<(), SelectFailure> {
     let mut block = Block::default();
     while let Some(line) = text.next()? {
         if writes_by_itself(line) {
             return Err(SelectFailure::KernelWrites);
         }
-        if let Some(mut candidate) = block.feed(line) {
+        if let Some(mut candidate) = block.feed(line).filter(&is_wanted) {
             if (candidate.start..candidate.end).contains(&stack) {
                 candidate.skip = Some(SkipReason::Stack);
             }
@@ -153,7 +154,7 @@ impl Block {
             }
             b"VmFlags" => {
                 value.split(|byte| *byte == b' ').for_each(|flag| mark(candidate, flag));
-                return self.candidate.take().filter(|candidate| candidate.anonymous > 0);
+                return self.candidate.take();
             }
             _ => {}
         }

@@ -32,6 +32,30 @@ pub(super) struct Mover {
     pub(super) skipped: List<Skipped>,
 }
 
+/// Memory within candidates that stays where it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    start: u64,
+    end: u64,
+    reason: SkipReason,
+}
+
+impl Kept {
+    /// Fills a list with room for all: by address, `heavy` being so already.
+    pub(super) fn list(
+        list: &mut List<Self>,
+        heavy: &[Range<u64>],
+        thread: &Range<u64>,
+    ) -> Result<(), Errno> {
+        let of = |range: &Range<u64>, reason| Self { start: range.start, end: range.end, reason };
+        let before = heavy.partition_point(|range| range.start < thread.start);
+        let heavy = heavy.iter().map(|range| of(range, SkipReason::WriteHeavy));
+        heavy.clone().take(before).try_for_each(|kept| list.push(kept))?;
+        list.push(of(thread, SkipReason::ThreadControlBlock))?;
+        heavy.skip(before).try_for_each(|kept| list.push(kept))
+    }
+}
+
 /// Whether memory could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Read {
@@ -55,7 +79,7 @@ impl Mover {
     pub(super) unsafe fn run(
         &mut self,
         candidates: &[Candidate],
-        kept: &Range<u64>,
+        kept: &[Kept],
         ahead: &mut PageTable,
     ) -> Result<(), Halt> {
         let mut moved = Ok(());
@@ -75,26 +99,28 @@ impl Mover {
     unsafe fn candidate(
         &mut self,
         candidate: &Candidate,
-        kept: &Range<u64>,
+        kept: &[Kept],
         ahead: &mut PageTable,
     ) -> Result<(), Halt> {
         if let Some(reason) = candidate.skip {
             self.skip(candidate, candidate.start..candidate.end, reason);
             return Ok(());
         }
-        let within = candidate.start.max(kept.start)..candidate.end.min(kept.end);
-        if !within.is_empty() {
-            self.skip(candidate, within, SkipReason::ThreadControlBlock);
-        }
-        let before = candidate.start..candidate.end.min(kept.start);
-        let after = candidate.start.max(kept.end)..candidate.end;
-        for piece in [before, after] {
-            if !piece.is_empty() {
-                // SAFETY: a part of the candidate, without what is kept.
-                unsafe { self.piece(candidate, &piece, ahead)? };
+        let mut piece = candidate.start..candidate.start;
+        for kept in kept {
+            let within = piece.start.max(kept.start)..candidate.end.min(kept.end);
+            if within.is_empty() {
+                continue;
             }
+            self.skip(candidate, within.clone(), kept.reason);
+            piece.end = within.start;
+            // SAFETY: a part of the candidate, without what is kept.
+            unsafe { self.piece(candidate, &piece, ahead)? };
+            piece = within.end..within.end;
         }
-        Ok(())
+        piece.end = candidate.end;
+        // SAFETY: as above.
+        unsafe { self.piece(candidate, &piece, ahead) }
     }
 
     /// # Safety
@@ -105,6 +131,9 @@ impl Mover {
         piece: &Range<u64>,
         ahead: &mut PageTable,
     ) -> Result<(), Halt> {
+        if piece.is_empty() {
+            return Ok(());
+        }
         let mut runs = Runs::from(piece.start, self.page);
         // Where the last run or guard has ended.
         let mut last = piece.start;
@@ -325,7 +354,7 @@ unsafe fn map_over(
 }
 
 /// Tells the kernel again what it was told of the mapping that was there.
-fn advise(candidate: &Candidate, range: &Range<u64>) -> Result<(), Errno> {
+pub(super) fn advise(candidate: &Candidate, range: &Range<u64>) -> Result<(), Errno> {
     let (start, length) = place(range)?;
     for advice in candidate.advices.each() {
         // SAFETY: needed since nix takes no such pointer without it either. The range was just mapped, and none of
@@ -335,7 +364,7 @@ fn advise(candidate: &Candidate, range: &Range<u64>) -> Result<(), Errno> {
     Ok(())
 }
 
-fn place(range: &Range<u64>) -> Result<(*mut c_void, usize), Errno> {
+pub(super) fn place(range: &Range<u64>) -> Result<(*mut c_void, usize), Errno> {
     let word = |number| usize::try_from(number).map_err(|_| Errno::EOVERFLOW);
     let start = word(range.start)?;
     Ok((std::ptr::with_exposed_provenance_mut(start), word(range.end)? - start))

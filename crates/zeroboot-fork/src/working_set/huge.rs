@@ -16,10 +16,8 @@ use std::ptr;
 use nix::errno::Errno;
 
 use super::{WorkingSet, clip};
+use crate::huge::{Area, HUGE};
 use crate::maps::Mapping;
-
-/// The size of a huge page. Where an architecture has another, nothing of this size is found to be huge.
-const HUGE: usize = 2 << 20;
 
 /// From how many pages on, of the 512, a block is worth its copy: so many windows of 16 pages are as many faults.
 const WORTH: u64 = 64;
@@ -116,65 +114,17 @@ fn blocks(
 unsafe fn move_block(block: &Range<u64>) -> Result<(), HugeCodeError> {
     let length = HUGE;
     let failed = |errno| HugeCodeError::Copy { length, errno };
-    let copy = Area::aligned().map_err(failed)?;
     let start = usize::try_from(block.start).map_err(|_| failed(Errno::EOVERFLOW))?;
     let code = ptr::with_exposed_provenance_mut::<c_void>(start);
-    // SAFETY: needed since it is what the move is. The block may be read, by the caller's promise; the copy has its length
-    // and is apart from it.
-    unsafe { ptr::copy_nonoverlapping(code.cast::<u8>(), copy.0.cast::<u8>(), length) };
-    if !is_huge(copy.0 as u64).map_err(HugeCodeError::Maps)? {
+    let copy = Area::new(length).map_err(failed)?;
+    // SAFETY: the caller's promise.
+    unsafe { copy.copy_from(code) };
+    if !is_huge(copy.address()).map_err(HugeCodeError::Maps)? {
         return Err(HugeCodeError::Small);
     }
-    let executable = libc::PROT_READ | libc::PROT_EXEC;
-    // SAFETY: needed since it is to be executed. The copy is this call's own.
-    let protected = Errno::result(unsafe { libc::mprotect(copy.0, length, executable) });
-    protected.map_err(failed)?;
-    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-    // SAFETY: needed since it is what the move is. One step for everybody who executes there, this call too: what was
-    // mapped is replaced by the same content.
-    let placed = unsafe { libc::mremap(copy.0, length, length, flags, code) };
-    if placed == libc::MAP_FAILED {
-        return Err(HugeCodeError::Place { length, errno: Errno::last() });
-    }
-    // It is not where it was any more.
-    std::mem::forget(copy);
-    Ok(())
-}
-
-/// Memory of the size of a huge page, at its boundary.
-struct Area(*mut c_void);
-
-impl Area {
-    fn aligned() -> Result<Self, Errno> {
-        let length = HUGE;
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        // SAFETY: needed since no allocator promises such pages. A fresh mapping, wherever the kernel likes.
-        let start = unsafe { libc::mmap(ptr::null_mut(), 2 * length, protection, flags, -1, 0) };
-        if start == libc::MAP_FAILED {
-            return Err(Errno::last());
-        }
-        let before = start.cast::<u8>().align_offset(length);
-        // SAFETY: within the fresh mapping, which is twice as long; what lies around the part that is kept goes back.
-        let area = unsafe {
-            let area = start.cast::<u8>().add(before);
-            if before > 0 {
-                libc::munmap(start, before);
-            }
-            libc::munmap(area.add(length).cast(), length - before);
-            Self(area.cast())
-        };
-        // SAFETY: its own memory; the advice changes no content.
-        Errno::result(unsafe { libc::madvise(area.0, length, libc::MADV_HUGEPAGE) })?;
-        Ok(area)
-    }
-}
-
-impl Drop for Area {
-    fn drop(&mut self) {
-        // SAFETY: made by `aligned`, and nobody else's. It can only fail where it is not mapped.
-        unsafe { libc::munmap(self.0, HUGE) };
-    }
+    copy.protect(libc::PROT_READ | libc::PROT_EXEC).map_err(failed)?;
+    // SAFETY: the same content, for everybody who executes there, this call too; and nobody writes.
+    unsafe { copy.put(code) }.map_err(|errno| HugeCodeError::Place { length, errno })
 }
 
 /// Whether the memory from there on is one huge page. See `AnonHugePages` in `proc_pid_smaps(5)`.

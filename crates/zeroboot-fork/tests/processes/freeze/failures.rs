@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use zeroboot_fork::Way;
-use zeroboot_fork::freeze::{FreezeError, Frozen, SkipReason, freeze};
+use zeroboot_fork::freeze::{FreezeError, Frozen, SkipReason, StandstillError, freeze};
 
 use super::layout::{PAGE, map};
 use super::{MIB, READ_WRITE, resident, status};
@@ -36,7 +36,10 @@ fn threads() -> Verdict {
         wait.recv().expect_err("the other side is dropped");
     });
     let error = freeze().expect_err("two threads");
-    assert!(matches!(&error, FreezeError::Threads(threads) if threads.len() == 2), "{error:?}");
+    assert!(
+        matches!(&error, FreezeError::Standstill(StandstillError::Threads(threads)) if threads.len() == 2),
+        "{error:?}"
+    );
     drop(end);
     worker.join().expect("its end");
     freeze().expect("one thread");
@@ -48,10 +51,13 @@ fn io_uring() -> Verdict {
     // SAFETY: the parameters are valid for reading and writing, and as long as the kernel's structure.
     let made = own(unsafe { libc::syscall(libc::SYS_io_uring_setup, 1, &raw mut parameters) });
     let ring: OwnedFd = made.map_err(|error| Skip(format!("cannot make an io_uring: {error}")))?;
-    assert!(matches!(freeze(), Err(FreezeError::KernelWrites)));
+    assert!(matches!(freeze(), Err(FreezeError::Standstill(StandstillError::KernelWrites))));
     let mapping = map(ptr::null_mut(), 1, READ_WRITE, libc::MAP_SHARED, Some(&ring));
     drop(ring);
-    assert!(matches!(freeze(), Err(FreezeError::KernelWrites)), "the mapping keeps it");
+    assert!(
+        matches!(freeze(), Err(FreezeError::Standstill(StandstillError::KernelWrites))),
+        "the mapping keeps it"
+    );
     // SAFETY: made above, and not used after it.
     unsafe { libc::munmap(mapping.cast(), PAGE) };
     freeze().expect("no ring");

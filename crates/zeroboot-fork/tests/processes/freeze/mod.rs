@@ -1,6 +1,7 @@
 //! Freezing: nothing changes but the cost of a fork.
 
 mod failures;
+mod heavy;
 mod layout;
 
 use std::io::{Read, Write, pipe};
@@ -30,6 +31,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ];
     trials.extend(both_ways("freeze: any layout keeps content and kind, in parent and children", layouts));
     trials.extend(failures::trials());
+    trials.extend(heavy::trials());
     trials
 }
 
