@@ -15,7 +15,9 @@
 //!
 //! Never here: the host's side of it (that is `host::Template::function`).
 
+use std::cell::RefCell;
 use std::env;
+use std::ops::Range;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -102,13 +104,34 @@ pub fn init() {
     }
 }
 
+thread_local! {
+    /// What the warm-up, which runs on the thread that serves, has declared.
+    static WRITE_HEAVY: RefCell<Vec<Range<u64>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Says, in the warm-up of a function, that each sandbox will rewrite this memory: it is then copied at one go, in huge pages,
+/// before the function is called. Only whole blocks of 2 MiB are: align large buffers so. Whether it was is
+/// [`Template::write_heavy`](crate::host::Template::write_heavy).
+///
+/// It pays when most pages of it are written, and costs each sandbox time and memory when they are not. Elsewhere than in a
+/// warm-up it does nothing.
+///
+/// # After fork
+/// Each sandbox has a copy of its own.
+pub fn write_heavy<T>(memory: &[T]) {
+    let memory = memory.as_ptr_range();
+    let range = memory.start.addr() as u64..memory.end.addr() as u64;
+    WRITE_HEAVY.with_borrow_mut(|declared| declared.push(range));
+}
+
 /// Warms up, then serves; each sandbox answers one request.
 pub fn serve<State, Asked: DeserializeOwned, Answer: Serialize>(
-    template: Template,
+    mut template: Template,
     warm_up: fn() -> State,
     answer: fn(&State, Asked) -> Answer,
 ) -> ! {
     let state = warm_up();
+    WRITE_HEAVY.take().into_iter().for_each(|memory| template.declare_write_heavy(memory));
     let sandbox = match template.serve() {
         Ok(sandbox) => sandbox,
         Err(error) => give_up(&words::of(&error)),

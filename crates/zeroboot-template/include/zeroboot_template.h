@@ -41,6 +41,12 @@ int zeroboot_fail(const char *text);
 int zeroboot_fail_file(const char *text);
 
 /*
+ * Says, before zeroboot_serve, that each sandbox will rewrite this memory: whole blocks of 2 MiB of it are then copied at one
+ * go, in huge pages, before zeroboot_serve returns in the sandbox. 0, or -1 where this process is no template.
+ */
+int zeroboot_write_heavy(const void *start, size_t length);
+
+/*
  * Audits the process, seals it, and serves. Returns 0 once per sandbox, in the sandbox: a hardened copy of this process,
  * with no descriptor but 0, 1, 2 and the channel. Returns -1 in the template when it cannot serve (the host knows why)
  * or when the host has gone. The process must have one thread. ZEROBOOT_FDS is taken out of the environment.

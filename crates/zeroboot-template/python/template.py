@@ -59,6 +59,8 @@ def load_and_warm_up():
     fds = [int(number) for number in os.environ["ZEROBOOT_FDS"].split(",")]
     library = load("/proc/self/fd/%d" % fds[2])
     fail = library.fail
+    # For write_heavy, which only a warm-up can call.
+    sys.modules["zeroboot_template"] = library
     try:
         warm_up(sys.argv[2:])
         if len(fds) > 4:
@@ -72,6 +74,7 @@ def load_and_warm_up():
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         fail(text.encode("utf-8", "replace"))
         os._exit(1)
+    del sys.modules["zeroboot_template"]
     return library
 
 

@@ -50,6 +50,20 @@ pub unsafe extern "C" fn zeroboot_fail_file(text: *const c_char) -> c_int {
     if told { 0 } else { -1 }
 }
 
+/// Says, before [`zeroboot_serve`], that each sandbox will rewrite this memory: 0, or -1 where this is no template.
+#[unsafe(no_mangle)]
+pub extern "C" fn zeroboot_write_heavy(start: *const c_void, length: usize) -> c_int {
+    if declare_write_heavy(start.addr(), length) { 0 } else { -1 }
+}
+
+/// The same; whether there is a template.
+fn declare_write_heavy(start: usize, length: usize) -> bool {
+    with_template(|template| {
+        let memory = start as u64..start.saturating_add(length) as u64;
+        template.as_mut().map(|template| template.declare_write_heavy(memory)).is_some()
+    })
+}
+
 /// Serves; returns 0 once per sandbox, in the sandbox. -1: this process cannot serve, and the host knows why.
 ///
 /// # Safety

@@ -61,7 +61,7 @@ pub use zeroboot_isolation::policy::{
     Bytes, BytesError, Cpus, CpusError, Limits, Network, Policy, Protection, Protections, Rule,
 };
 pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
-pub use zeroboot_runtime::function::init;
+pub use zeroboot_runtime::function::{init, write_heavy};
 pub use zeroboot_runtime::host::{
     Account, BuildError, CopiedFrom, Cpu, Faults, Finding, HostReport, Input, Interpreter, InterpreterError,
     Memory, Outcome, Output, PolicyFileError, Pool, PoolCounters, PoolError, PoolOptions, Request, RunError,

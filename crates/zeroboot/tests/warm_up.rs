@@ -16,6 +16,8 @@ fn main() -> ExitCode {
         Trial::test("a_warm_file_is_a_module", warm_file),
         Trial::test("an_interpreter_without_site_has_the_standard_library_alone", without_site),
         Trial::test("what_the_rehearsal_wrote_costs_no_faults", rehearsal),
+        Trial::test("declared_memory_is_copied_at_one_go", declared),
+        Trial::test("densely_rewritten_memory_is_learned_and_copied_at_one_go", learned),
         Trial::test("a_large_template_is_frozen_and_its_sandboxes_find_all_of_it", frozen),
         Trial::test("a_rehearsal_that_fails_leaves_a_template_that_serves", failing_rehearsal),
         Trial::test("a_rehearsal_leaves_nothing_behind", rehearsal_is_a_sandbox),
@@ -89,6 +91,72 @@ fn rehearsal() -> Result<(), Failed> {
         return Err(format!("{few} pages copied and {without} faults; {many} and {with}").into());
     }
     Ok(())
+}
+
+/// A script that rewrites the 32 MiB of a warm file, and its faults.
+fn rewrite(template: &Template) -> Result<u64, Failed> {
+    let code = "from warm import large\nfor i in range(0, len(large), 4096): large[i] += 1\nprint(sum(large[::4096]))\n";
+    let first = template.run(code)?;
+    let second = template.run(code)?;
+    // Each sandbox has the template's content, and not its sibling's.
+    if first.stdout != b"16384\n" || second.stdout != first.stdout {
+        return Err(format!("{first:?}\n{second:?}").into());
+    }
+    Ok(second.account.faults.ok_or("its end was not seen")?.minor)
+}
+
+const LARGE: &str = "large = bytearray(b'\\1') * (32 << 20)\n";
+
+fn declared() -> Result<(), Failed> {
+    let plain = WarmFile::new("plain", LARGE)?;
+    let declared = WarmFile::new(
+        "declared",
+        &format!("import zeroboot_template\n{LARGE}zeroboot_template.write_heavy(large)\n"),
+    )?;
+    let plain = Template::python().warm_file(&plain.0).build()?;
+    let template = Template::python().warm_file(&declared.0).build()?;
+    // The buffer need not begin at a boundary.
+    if plain.write_heavy().is_some() || template.write_heavy() < Some(Bytes::mebi(28)) {
+        return Err(format!("{:?} {:?}", plain.write_heavy(), template.write_heavy()).into());
+    }
+    fewer(rewrite(&plain)?, rewrite(&template)?)?;
+    let refused =
+        WarmFile::new("refused", "import zeroboot_template\nzeroboot_template.write_heavy(b'constant')\n")?;
+    match Template::python().warm_file(&refused.0).build() {
+        Err(error) if error.to_string().contains("BufferError") || error.cause().contains("BufferError") => {}
+        other => return Err(format!("{other:?}").into()),
+    }
+    let outcome = template.run("import zeroboot_template")?;
+    if outcome.stderr_lossy().contains("ModuleNotFoundError") {
+        Ok(())
+    } else {
+        Err(format!("{outcome:?}").into())
+    }
+}
+
+fn learned() -> Result<(), Failed> {
+    let file = WarmFile::new("learned", LARGE)?;
+    let code = "from warm import large\nfor i in range(0, len(large), 4096): large[i] += 1\n";
+    let plain = Template::python().warm_file(&file.0).build()?;
+    let template = Template::python().warm_file(&file.0).rehearsal(code).build()?;
+    if template.write_heavy() < Some(Bytes::mebi(28)) || template.frozen().is_none() {
+        return Err(format!("{:?} {:?}", template.write_heavy(), template.frozen()).into());
+    }
+    fewer(rewrite(&plain)?, rewrite(&template)?)
+}
+
+/// At least what whole blocks spare, where there are huge pages.
+fn fewer(plain: u64, copied: u64) -> Result<(), Failed> {
+    let setting = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
+    if setting.is_empty() || setting.contains("[never]") {
+        return skip("this machine has no transparent huge pages");
+    }
+    let spared = 14 * 512;
+    if plain >= copied + spared {
+        Ok(())
+    } else {
+        Err(format!("{plain} faults, {copied} with a copy").into())
+    }
 }
 
 fn frozen() -> Result<(), Failed> {

@@ -190,11 +190,11 @@ mod tests {
 
     #[test]
     fn whole_blocks_once() {
-        let heavy = WriteHeavy { runs: vec![4 * MIB..6 * MIB] };
+        let heavy = WriteHeavy { runs: vec![4 * MIB..6 * MIB, 20 * MIB..22 * MIB] };
         let ranges = [9 * MIB..13 * MIB, MIB..9 * MIB, 0..2 * MIB - 1, 8 * MIB..13 * MIB];
         let starts: Vec<_> = heavy.new_blocks(&ranges).iter().map(|block| block.start / MIB).collect();
         assert_eq!(starts, [2, 6, 8, 10]);
-        assert_eq!(heavy.new_blocks(&[u64::MAX - MIB..u64::MAX]), []);
+        assert_eq!(heavy.new_blocks(&[u64::MAX - MIB..u64::MAX, 0..1]), []);
     }
 
     #[test]

@@ -8,21 +8,21 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tracing::{debug, debug_span, warn};
+use tracing::{debug, debug_span};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_isolation::cgroup::{Controller, Controllers, GroupReader};
-use zeroboot_isolation::policy::{Bytes, Policy, Protection, Protections, Rule};
+use zeroboot_isolation::policy::{Policy, Protection, Protections, Rule};
 use zeroboot_isolation::seal::SealReader;
 use zeroboot_isolation::world::IdMap;
 
 use super::embedded::WARDEN;
 use super::error::BuildError;
 use super::meter::Meter;
+use super::ready::Ready;
 use super::recipe::Recipe;
 use super::wear::Wear;
 use crate::protocol::{
-    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, HugeCode, MadeGroup, NoGroup,
-    PreparedMemory, TEXT_LIMIT, TemplateSetup, ToWarden,
+    CgroupSetup, FromTemplate, FromWarden, MadeGroup, NoGroup, TEXT_LIMIT, TemplateSetup, ToWarden,
 };
 
 /// How much of what a warm-up prints is kept, in bytes: its end.
@@ -39,8 +39,7 @@ pub(super) struct Generation {
     meter: Option<Meter>,
     protections: Protections,
     group: Option<GroupReader>,
-    copied_pages: Option<u64>,
-    frozen: Option<Bytes>,
+    ready: Ready,
     wear: Wear,
 }
 
@@ -67,8 +66,7 @@ impl Generation {
             meter: None,
             protections,
             group: None,
-            copied_pages: None,
-            frozen: None,
+            ready: Ready::default(),
             wear: Wear::new(),
         };
         let mut fds = vec![far_control, far_output.into()];
@@ -88,7 +86,7 @@ impl Generation {
             // A template that is gone already has more to say about itself than this error.
             let _ = fd::send(generation.control(), packet, &[]);
         }
-        (generation.copied_pages, generation.frozen) = generation.await_serving(recipe, output.into())?;
+        generation.ready = generation.await_serving(recipe, output.into())?;
         generation.meter = Some(Meter::of(generation.process.id()));
         debug!("the template serves");
         Ok(generation)
@@ -119,14 +117,9 @@ impl Generation {
         self.protections
     }
 
-    /// How much of its memory is frozen.
-    pub(super) fn frozen(&self) -> Option<Bytes> {
-        self.frozen
-    }
-
-    /// How many pages each fork copies at once.
-    pub(super) fn copied_pages(&self) -> Option<u64> {
-        self.copied_pages
+    /// What was done to its memory.
+    pub(super) fn ready(&self) -> &Ready {
+        &self.ready
     }
 
     /// What it has been through.
@@ -221,15 +214,11 @@ impl Generation {
         let said = String::from_utf8_lossy(said).trim().to_owned();
         let last_line = |text: &str| text.trim().lines().last().unwrap_or("without a word").to_owned();
         match FromTemplate::decode(&packet[..length]) {
-            Some(FromTemplate::Serving(PreparedMemory { copied, code, frozen })) => {
+            Some(FromTemplate::Serving(memory)) => {
                 if !said.is_empty() {
                     debug!(%said, "what the warm-up printed");
                 }
-                match code {
-                    HugeCode::Moved(bytes) => debug!(bytes, "code of large libraries is in huge pages"),
-                    HugeCode::Not(cause) => debug!(cause, "code of large libraries stays in small pages"),
-                }
-                Ok((pages(copied), bytes(frozen)))
+                Ok(Ready::told(memory))
             }
             Some(FromTemplate::WarmUp(text)) => {
                 Err(BuildError::WarmUp { cause: last_line(&text), text, said })
@@ -278,38 +267,6 @@ fn bounds(policy: &Policy, ids: IdMap) -> Result<Option<CgroupSetup>, BuildError
 fn open_group(made: MadeGroup) -> Result<GroupReader, BuildError> {
     GroupReader::open(&made.path, Controllers::from_bits(made.controllers))
         .map_err(|source| BuildError::Resource { what: "a reader of the cgroup", source })
-}
-
-/// How many pages each fork of a template copies, and how much of its memory is frozen.
-type Ready = (Option<u64>, Option<Bytes>);
-
-/// How much is frozen; a warning where it should be and is not.
-fn bytes(frozen: FrozenMemory) -> Option<Bytes> {
-    match frozen {
-        FrozenMemory::Small => None,
-        FrozenMemory::Frozen { bytes, mappings_before, mappings_after } => {
-            debug!(bytes, mappings_before, mappings_after, "the template is frozen");
-            Some(Bytes(bytes))
-        }
-        FrozenMemory::Not(cause) => {
-            warn!("sandboxes start more slowly than they could: the template is not frozen: {cause}");
-            None
-        }
-    }
-}
-
-/// How many pages each fork copies; a warning where it is none.
-fn pages(copied: CopiedPages) -> Option<u64> {
-    match copied {
-        CopiedPages::Copied(pages) => {
-            debug!(pages, "each fork copies what the rehearsal has written");
-            Some(pages)
-        }
-        CopiedPages::None(cause) => {
-            warn!("sandboxes start more slowly than they could: {cause}");
-            None
-        }
-    }
 }
 
 impl Drop for Generation {

@@ -29,6 +29,7 @@ mod outcome;
 mod policy_file;
 mod pool;
 mod pump;
+mod ready;
 mod recipe;
 mod request;
 mod run;

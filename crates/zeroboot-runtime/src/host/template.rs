@@ -75,14 +75,22 @@ impl Template {
     /// them. `None`: they are copied one by one when they are written, and a warning has said why.
     #[must_use]
     pub fn copied_pages(&self) -> Option<u64> {
-        self.current().copied_pages()
+        self.current().ready().copied_pages
     }
 
     /// How much of its memory is frozen, so that a fork does not copy its page tables. `None`: it is too small to gain by
     /// that, or it could not be frozen, and a warning has said why.
     #[must_use]
     pub fn frozen(&self) -> Option<Bytes> {
-        self.current().frozen()
+        self.current().ready().frozen
+    }
+
+    /// How much memory each sandbox copies at one go, in huge pages, before its code starts: what the warm-up has declared
+    /// that sandboxes rewrite ([`write_heavy`](crate::function::write_heavy)), and what the rehearsal has rewritten in whole
+    /// blocks of 2 MiB. `None`: nothing, or it could not be made ready, and a warning has said why.
+    #[must_use]
+    pub fn write_heavy(&self) -> Option<Bytes> {
+        self.current().ready().write_heavy
     }
 
     /// Spawns a sandbox, runs this code in it, and collects what comes: a [`Request::code`].

@@ -277,6 +277,15 @@ pub enum HugeCode {
     Not(String),
 }
 
+/// Whether memory that sandboxes rewrite was made ready to be copied at one go. See `zeroboot_fork::freeze::WriteHeavy`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HeavyMemory {
+    /// So many bytes; none where nothing was declared or learned.
+    Ready(u64),
+    /// It could not be, and why. It may be in part.
+    Not(String),
+}
+
 /// What was done to a template's memory, so that its forks are cheap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreparedMemory {
@@ -286,6 +295,8 @@ pub struct PreparedMemory {
     pub code: HugeCode,
     /// Memory in a file.
     pub frozen: FrozenMemory,
+    /// Memory that each sandbox copies.
+    pub heavy: HeavyMemory,
 }
 
 /// What the template tells the host, over the control socket, before it serves.

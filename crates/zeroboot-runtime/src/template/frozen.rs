@@ -1,21 +1,31 @@
-//! Freezing a template, where that is worth it.
+//! A template's memory before it is forked: what sandboxes rewrite is made ready to be copied, and the rest is frozen
+//! where that is worth it.
 
 use std::io;
+use std::ops::Range;
 
-use zeroboot_fork::freeze::freeze;
+use zeroboot_fork::freeze::{WriteHeavy, freeze_apart_from};
 
-use crate::protocol::FrozenMemory;
+use crate::protocol::{FrozenMemory, HeavyMemory};
 use crate::words;
 
 /// From which size on a template is frozen, in KiB of anonymous memory. A smaller one starts its sandboxes as fast
 /// either way: what the fork spares, faults take back (`docs/performance.md`).
 const LARGE_KIB: u64 = 16 << 10;
 
-/// Moves the memory of a large template into a file. A failure leaves a template that works.
-pub(super) fn freeze_if_large() -> FrozenMemory {
-    match anonymous_kib() {
+/// Makes these address ranges ready to be copied by each sandbox. A failure leaves a template that works.
+pub(super) fn take_write_heavy(heavy: &mut WriteHeavy, ranges: &[Range<u64>]) -> HeavyMemory {
+    match heavy.add(ranges) {
+        Ok(_) => HeavyMemory::Ready(heavy.bytes()),
+        Err(error) => HeavyMemory::Not(words::of(&error)),
+    }
+}
+
+/// Moves the memory of a large template into a file, but for what sandboxes rewrite. A failure leaves a template that works.
+pub(super) fn freeze_if_large(heavy: &WriteHeavy) -> FrozenMemory {
+    match anonymous_kib().map(|kib| kib.saturating_sub(heavy.bytes() >> 10)) {
         Ok(kib) if kib < LARGE_KIB => FrozenMemory::Small,
-        Ok(_) => match freeze() {
+        Ok(_) => match freeze_apart_from(heavy) {
             Ok(frozen) => FrozenMemory::Frozen {
                 bytes: frozen.bytes,
                 mappings_before: frozen.mappings_before,

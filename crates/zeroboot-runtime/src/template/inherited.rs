@@ -1,6 +1,7 @@
 //! What a template was started with.
 
 use std::env;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -34,6 +35,7 @@ pub struct Template {
     pub(super) control: OwnedFd,
     pub(super) link: OwnedFd,
     extras: Vec<OwnedFd>,
+    pub(super) write_heavy: Vec<Range<u64>>,
 }
 
 impl Template {
@@ -55,7 +57,8 @@ impl Template {
             |number| fd::take_inherited(number).map_err(|source| InheritedError::Take { number, source });
         let mut fds = numbers.into_iter().map(take);
         let (Some(control), Some(link)) = (fds.next(), fds.next()) else { return Err(InheritedError::List) };
-        Ok(Self { control: control?, link: link?, extras: fds.collect::<Result<_, _>>()? })
+        let extras = fds.collect::<Result<_, _>>()?;
+        Ok(Self { control: control?, link: link?, extras, write_heavy: Vec::new() })
     }
 
     /// Tells the host that the warm-up has failed, and why. The process should then end.
@@ -72,6 +75,13 @@ impl Template {
     /// What the socket answered.
     pub fn fail_warm_file(&self, text: &str) -> Result<(), Errno> {
         self.tell(&FromTemplate::WarmFile(text.to_owned()))
+    }
+
+    /// Says, during the warm-up, that each sandbox will rewrite this memory: it is then copied at one go, in huge pages, before
+    /// the sandbox's code starts. Addresses; what is not whole blocks of 2 MiB is not. See
+    /// [`WriteHeavy`](zeroboot_fork::freeze::WriteHeavy).
+    pub fn declare_write_heavy(&mut self, memory: Range<u64>) {
+        self.write_heavy.push(memory);
     }
 
     pub(super) fn tell(&self, message: &FromTemplate) -> Result<(), Errno> {

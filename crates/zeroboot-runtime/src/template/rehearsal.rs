@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_fork::freeze::WriteHeavy;
 use zeroboot_fork::working_set::{CopiedAtFork, LearnError, Observer, WorkingSet};
 use zeroboot_fork::{Exit, ExitStatus, Forked, StepFailure, monotonic_ns};
 
 use super::child::{self, Request};
+use super::frozen::take_write_heavy;
 use super::server::Server;
 use super::{Sandbox, ServeError};
-use crate::protocol::{CHANNEL_FRAME, ChannelFrame, CopiedPages, HostWord, HugeCode, Report};
+use crate::protocol::{CHANNEL_FRAME, ChannelFrame, CopiedPages, HeavyMemory, HostWord, HugeCode, Report};
 use crate::words;
 
 /// How long the rehearsal may take; a sandbox that takes longer has no use for a fast start.
@@ -172,20 +174,31 @@ fn receive<'a>(
 pub(super) struct Learned {
     pub(super) copied: CopiedPages,
     pub(super) code: HugeCode,
+    pub(super) heavy: HeavyMemory,
     /// The pages are copied for as long as this is kept.
     pub(super) kept: Option<CopiedAtFork>,
 }
 
-/// Has the kernel copy, at each fork, what was learned to be written; and hand on what was learned to be executed of
-/// large libraries, and to be read of frozen memory.
-pub(super) fn use_what_was_learned(learned: Result<WorkingSet, RehearsalError>) -> Learned {
+/// Has the kernel copy, at each fork, what was learned to be written, but for what is so much of a block that sandboxes copy
+/// it whole; and hand on what was learned to be executed of large libraries, and to be read of frozen memory.
+pub(super) fn use_what_was_learned(
+    learned: Result<WorkingSet, RehearsalError>,
+    declared: HeavyMemory,
+    ready: &mut WriteHeavy,
+) -> Learned {
     let set = match learned {
         Ok(set) => set,
         Err(error) => {
             let cause = format!("the rehearsal: {}", words::of(&error));
-            return Learned { copied: CopiedPages::None(cause), code: HugeCode::Moved(0), kept: None };
+            let copied = CopiedPages::None(cause);
+            return Learned { copied, code: HugeCode::Moved(0), heavy: declared, kept: None };
         }
     };
+    let heavy = match declared {
+        HeavyMemory::Ready(_) => take_write_heavy(ready, &set.dense_blocks()),
+        not => not,
+    };
+    let set = set.without(ready);
     let code = match set.move_code_to_huge_pages() {
         Ok(bytes) => HugeCode::Moved(bytes),
         Err(error) => HugeCode::Not(words::of(&error)),
@@ -196,5 +209,5 @@ pub(super) fn use_what_was_learned(learned: Result<WorkingSet, RehearsalError>) 
     };
     // After the copies: a fork hands on the page tables of mappings in which something was written.
     set.map_for_forks();
-    Learned { copied, code, kept }
+    Learned { copied, code, heavy, kept }
 }

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use nix::errno::Errno;
 use zeroboot_fork::audit::{AuditError, audit};
 use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_fork::freeze::WriteHeavy;
 use zeroboot_fork::working_set::CopiedAtFork;
 use zeroboot_fork::{ForkOptions, ForkPlan, Parent};
 use zeroboot_isolation::child::{OwnUser, PrepareError, Prepared};
@@ -12,7 +13,7 @@ use zeroboot_isolation::filter::{FilterError, Filters};
 use zeroboot_isolation::policy::Protection;
 use zeroboot_isolation::template::{SealTemplateError, bound_template};
 
-use super::frozen::freeze_if_large;
+use super::frozen::{freeze_if_large, take_write_heavy};
 use super::rehearsal::{self, Learned, Rehearsal};
 use super::server::{Leaves, Server};
 use super::{Sandbox, Template};
@@ -112,20 +113,24 @@ impl Template {
         let prepared = Prepared::new(&policy, filters.as_ref())?;
         let own_user = if setup.own_user { OwnUser::Yes } else { OwnUser::No };
         let leaves = if setup.leaves { Leaves::Yes } else { Leaves::No };
-        let mut server = Server::new(self, fork, prepared, own_user, leaves);
 
         // Before anything of it is pinned, and while the process may still look at itself.
-        let frozen = freeze_if_large();
+        let mut heavy = WriteHeavy::default();
+        let declared = take_write_heavy(&mut heavy, &self.write_heavy);
+        let frozen = freeze_if_large(&heavy);
+        let mut server = Server::new(self, fork, prepared, own_user, leaves, heavy);
         let bounded = bound_template()?;
-        let Learned { copied, code, kept } = match rehearsal::rehearse(&mut server, &job)? {
-            Rehearsal::Learned(learned) => rehearsal::use_what_was_learned(learned),
+        let Learned { copied, code, heavy, kept } = match rehearsal::rehearse(&mut server, &job)? {
+            Rehearsal::Learned(learned) => {
+                rehearsal::use_what_was_learned(learned, declared, &mut server.heavy)
+            }
             Rehearsal::Sandbox(sandbox) => {
                 std::mem::forget(server);
                 return Ok(Ready::Sandbox(sandbox));
             }
         };
         bounded.seal(filters.as_ref())?;
-        self.tell(&FromTemplate::Serving(PreparedMemory { copied, code, frozen }))
+        self.tell(&FromTemplate::Serving(PreparedMemory { copied, code, frozen, heavy }))
             .map_err(|source| ServeError::Socket { socket: "control", source })?;
         Ok(Ready::Server(Box::new(server), kept))
     }

@@ -1,11 +1,12 @@
 //! The part of CPython's C API that the Python side stands on, looked up at run time: the library is loaded into programs
 //! that are no Python as well.
 //!
-//! All of it is in the stable ABI, the same from 3.9 on. See <https://docs.python.org/3/c-api/stable.html>. Never here: what is
+//! All of it but the buffers is in the stable ABI, the same from 3.9 on. See <https://docs.python.org/3/c-api/stable.html>. Never here: what is
 //! done with it.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::mem::transmute_copy;
+use std::ptr::null_mut;
 use std::sync::OnceLock;
 
 /// `PyObject`: only ever pointed to.
@@ -16,6 +17,44 @@ pub(super) type Reference = *mut Object;
 
 /// `PyCFunction`.
 pub(super) type Function = unsafe extern "C" fn(Reference, Reference) -> Reference;
+
+/// `Py_buffer`, which is the same in all versions, although the stable ABI has it from 3.11 on only.
+#[repr(C)]
+pub(super) struct Buffer {
+    pub(super) start: *mut c_void,
+    object: Reference,
+    pub(super) length: isize,
+    item_size: isize,
+    is_read_only: c_int,
+    dimensions: c_int,
+    format: *mut c_char,
+    shape: *mut isize,
+    strides: *mut isize,
+    suboffsets: *mut isize,
+    internal: *mut c_void,
+}
+
+impl Buffer {
+    /// `PyBUF_WRITABLE`: contiguous, and of any kind of item.
+    pub(super) const WRITABLE: c_int = 1;
+
+    /// To be filled.
+    pub(super) const fn empty() -> Self {
+        Self {
+            start: null_mut(),
+            object: null_mut(),
+            length: 0,
+            item_size: 0,
+            is_read_only: 0,
+            dimensions: 0,
+            format: null_mut(),
+            shape: null_mut(),
+            strides: null_mut(),
+            suboffsets: null_mut(),
+            internal: null_mut(),
+        }
+    }
+}
 
 /// `PyMethodDef`.
 #[repr(C)]
@@ -80,6 +119,8 @@ api! {
     text: c"PyUnicode_DecodeFSDefaultAndSize", unsafe extern "C" fn(*const c_char, isize) -> Reference;
     bytes: c"PyBytes_FromStringAndSize", unsafe extern "C" fn(*const c_char, isize) -> Reference;
     content: c"PyBytes_AsStringAndSize", unsafe extern "C" fn(Reference, *mut *mut c_char, *mut isize) -> c_int;
+    buffer: c"PyObject_GetBuffer", unsafe extern "C" fn(Reference, *mut Buffer, c_int) -> c_int;
+    release_buffer: c"PyBuffer_Release", unsafe extern "C" fn(*mut Buffer);
     number: c"PyLong_AsLong", unsafe extern "C" fn(Reference) -> c_long;
     list: c"PyList_New", unsafe extern "C" fn(isize) -> Reference;
     put_into_list: c"PyList_SetItem", unsafe extern "C" fn(Reference, isize, Reference) -> c_int;

@@ -12,8 +12,8 @@ use std::ptr::{null, null_mut};
 use zeroboot_runtime::protocol::{Job, When};
 use zeroboot_runtime::template::{Sandbox, Template};
 
-use self::api::{ABI_VERSION, Api, MethodDef, ModuleDef, Reference};
-use crate::{SANDBOX, finish, serve, with_template};
+use self::api::{ABI_VERSION, Api, Buffer, MethodDef, ModuleDef, Reference};
+use crate::{SANDBOX, declare_write_heavy, finish, serve, with_template};
 
 thread_local! {
     /// Whether the job is to wait for the host's word.
@@ -55,9 +55,15 @@ static DEFINITION: Shared<ModuleDef> = Shared(UnsafeCell::new(ModuleDef {
     free: null_mut(),
 }));
 
-static METHODS: Shared<[MethodDef; 7]> = Shared(UnsafeCell::new([
+static METHODS: Shared<[MethodDef; 8]> = Shared(UnsafeCell::new([
     method(c"fail", fail, MethodDef::ONE_ARGUMENT, c"Tells the host, in bytes, why the warm-up has failed."),
     method(c"fail_file", fail_file, MethodDef::ONE_ARGUMENT, c"The same for the file that the user had run."),
+    method(
+        c"write_heavy",
+        write_heavy,
+        MethodDef::ONE_ARGUMENT,
+        c"Says that each sandbox will rewrite this buffer: it is then copied at one go, in huge pages, before the script starts.",
+    ),
     method(
         c"serve",
         serve_jobs,
@@ -108,6 +114,20 @@ unsafe fn tell(text: Reference, say: impl FnOnce(&Template, &str) -> bool) -> Re
     let bytes = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), length.unsigned_abs()) };
     let text = String::from_utf8_lossy(bytes);
     truth(api, with_template(|template| template.as_ref().is_some_and(|it| say(it, &text))))
+}
+
+unsafe extern "C" fn write_heavy(_: Reference, object: Reference) -> Reference {
+    let Some(api) = Api::of_this_process() else { return null_mut() };
+    let mut buffer = Buffer::empty();
+    // SAFETY: the interpreter calls this with an object; the buffer is valid for writing. It fails, with an exception, for
+    // what has no writable memory.
+    if unsafe { (api.buffer)(object, &raw mut buffer, Buffer::WRITABLE) } != 0 {
+        return null_mut();
+    }
+    let declared = declare_write_heavy(buffer.start.addr(), buffer.length.unsigned_abs());
+    // SAFETY: filled by the call above, and released once.
+    unsafe { (api.release_buffer)(&raw mut buffer) };
+    truth(api, declared)
 }
 
 unsafe extern "C" fn serve_jobs(_: Reference, _: Reference) -> Reference {

@@ -1,0 +1,73 @@
+//! What a template has done to its memory, so that its forks are cheap, as it tells when it begins to serve.
+
+use tracing::{debug, warn};
+use zeroboot_isolation::policy::Bytes;
+
+use crate::protocol::{CopiedPages, FrozenMemory, HeavyMemory, HugeCode, PreparedMemory};
+
+/// The figures; `None` where there is nothing, or where it could not be done.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ready {
+    /// How many pages each fork copies.
+    pub(super) copied_pages: Option<u64>,
+    /// How much is frozen.
+    pub(super) frozen: Option<Bytes>,
+    /// How much each sandbox copies at one go.
+    pub(super) write_heavy: Option<Bytes>,
+}
+
+impl Ready {
+    /// Says in the log what cannot be had: sandboxes are slower then, and nothing else.
+    pub(super) fn told(memory: PreparedMemory) -> Self {
+        match memory.code {
+            HugeCode::Moved(bytes) => debug!(bytes, "code of large libraries is in huge pages"),
+            HugeCode::Not(cause) => debug!(cause, "code of large libraries stays in small pages"),
+        }
+        Self {
+            copied_pages: copied_pages(memory.copied),
+            frozen: frozen(memory.frozen),
+            write_heavy: write_heavy(memory.heavy),
+        }
+    }
+}
+
+fn copied_pages(copied: CopiedPages) -> Option<u64> {
+    match copied {
+        CopiedPages::Copied(pages) => {
+            debug!(pages, "each fork copies what the rehearsal has written");
+            Some(pages)
+        }
+        CopiedPages::None(cause) => {
+            warn!("sandboxes start more slowly than they could: {cause}");
+            None
+        }
+    }
+}
+
+fn frozen(frozen: FrozenMemory) -> Option<Bytes> {
+    match frozen {
+        FrozenMemory::Small => None,
+        FrozenMemory::Frozen { bytes, mappings_before, mappings_after } => {
+            debug!(bytes, mappings_before, mappings_after, "the template is frozen");
+            Some(Bytes(bytes))
+        }
+        FrozenMemory::Not(cause) => {
+            warn!("sandboxes start more slowly than they could: the template is not frozen: {cause}");
+            None
+        }
+    }
+}
+
+fn write_heavy(heavy: HeavyMemory) -> Option<Bytes> {
+    match heavy {
+        HeavyMemory::Ready(0) => None,
+        HeavyMemory::Ready(bytes) => {
+            debug!(bytes, "each sandbox copies at one go what it will rewrite");
+            Some(Bytes(bytes))
+        }
+        HeavyMemory::Not(cause) => {
+            warn!("sandboxes write more slowly than they could: nothing is copied at one go: {cause}");
+            None
+        }
+    }
+}
