@@ -61,6 +61,9 @@ pub(crate) struct RunOptions {
     /// A file to run in the template after the imports; scripts import from it as `warm`.
     #[arg(long, value_name = "FILE")]
     pub(crate) warm: Option<PathBuf>,
+    /// Fresh heap in huge pages: for scripts that allocate many MiB at once.
+    #[arg(long)]
+    pub(crate) huge_heap: bool,
     /// Deadline: 500ms, 30s, 2m.
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub(crate) timeout: Duration,

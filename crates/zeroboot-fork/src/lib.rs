@@ -38,6 +38,7 @@ mod exit;
 pub mod fd;
 pub mod freeze;
 mod handle;
+mod heap;
 mod huge;
 mod maps;
 mod pagemap;
@@ -52,6 +53,7 @@ pub use clock::monotonic_ns;
 pub use exit::{Exit, ExitStatus, Usage, reap_any};
 pub use freeze::freeze;
 pub use handle::{Child, pidfd_open, pidfd_signal};
+pub use heap::{HugeHeapError, reserve_huge_heap};
 pub use plan::{
     ForkError, ForkOptions, ForkPlan, Forked, Namespaces, Parent, PrepareError, SignalHandlers, SpawnError,
     Way,

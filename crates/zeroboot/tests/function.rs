@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use common::run;
 use libtest_mimic::{Failed, Trial};
 use rand::Rng;
-use zeroboot::{RunError, Template};
+use zeroboot::{Bytes, RunError, Template};
 
 zeroboot::function! {
     name: "lookup",
@@ -20,6 +20,16 @@ zeroboot::function! {
     name: "large",
     warm_up: || (),
     answer: |(): &(), length: usize| -> String { "x".repeat(length) },
+}
+
+zeroboot::function! {
+    name: "rewrite",
+    warm_up: || {
+        let memory = vec![1_u8; 16 << 20];
+        zeroboot::write_heavy(&memory);
+        memory
+    },
+    answer: |memory: &Vec<u8>, add: u8| -> usize { memory.iter().map(|byte| usize::from(byte + add)).sum() },
 }
 
 zeroboot::function! {
@@ -36,6 +46,7 @@ fn main() -> ExitCode {
         Trial::test("a_function_uses_what_its_warm_up_made", lookup),
         Trial::test("a_panic_is_no_answer", panics),
         Trial::test("a_large_answer_arrives", large),
+        Trial::test("declared_memory_is_copied_at_one_go", declared),
         Trial::test("rand_differs_over_200_sandboxes", chance),
         Trial::test("an_unknown_function_is_a_build_error", unknown),
     ])
@@ -55,6 +66,16 @@ fn panics() -> Result<(), Failed> {
     }
     let answer: String = template.call(&0_usize)?;
     if answer == "zero" { Ok(()) } else { Err(answer.into()) }
+}
+
+fn declared() -> Result<(), Failed> {
+    let template = Template::function("rewrite").build()?;
+    // The buffer need not begin at a boundary.
+    if template.write_heavy() < Some(Bytes::mebi(12)) {
+        return Err(format!("{:?}", template.write_heavy()).into());
+    }
+    let sums = (template.call::<u8, usize>(&0)?, template.call::<u8, usize>(&1)?);
+    if sums == (16 << 20, 32 << 20) { Ok(()) } else { Err(format!("{sums:?}").into()) }
 }
 
 fn large() -> Result<(), Failed> {

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Trial::test("what_the_rehearsal_wrote_costs_no_faults", rehearsal),
         Trial::test("declared_memory_is_copied_at_one_go", declared),
         Trial::test("densely_rewritten_memory_is_learned_and_copied_at_one_go", learned),
+        Trial::test("fresh_heap_comes_in_huge_pages_where_asked", huge_heap),
         Trial::test("a_large_template_is_frozen_and_its_sandboxes_find_all_of_it", frozen),
         Trial::test("a_rehearsal_that_fails_leaves_a_template_that_serves", failing_rehearsal),
         Trial::test("a_rehearsal_leaves_nothing_behind", rehearsal_is_a_sandbox),
@@ -143,6 +144,18 @@ fn learned() -> Result<(), Failed> {
         return Err(format!("{:?} {:?}", template.write_heavy(), template.frozen()).into());
     }
     fewer(rewrite(&plain)?, rewrite(&template)?)
+}
+
+fn huge_heap() -> Result<(), Failed> {
+    let code = "import os\ntext = b'\\1' * (32 << 20)\nprint(len(text), 'GLIBC_TUNABLES' in os.environ)\n";
+    let faults = |template: Template| -> Result<u64, Failed> {
+        let outcome = template.run(code)?;
+        if outcome.stdout != b"33554432 False\n" {
+            return Err(format!("{outcome:?}").into());
+        }
+        Ok(outcome.account.faults.ok_or("its end was not seen")?.minor)
+    };
+    fewer(faults(Template::python().build()?)?, faults(Template::python().huge_heap().build()?)?)
 }
 
 /// At least what whole blocks spare, where there are huge pages.

@@ -8,6 +8,7 @@ mod descriptors;
 mod family;
 mod fork;
 mod freeze;
+mod heap;
 mod passing;
 mod refusals;
 mod repairs;
@@ -25,6 +26,7 @@ fn main() {
     let trials = [
         fork::trials(),
         freeze::trials(),
+        heap::trials(),
         refusals::trials(),
         repairs::trials(),
         family::trials(),

@@ -75,12 +75,11 @@ impl Generation {
         debug!("the world is ready");
 
         let rehearsal = recipe.rehearsal().map_err(BuildError::Rehearsal)?;
-        let first = serde_json::to_vec(&TemplateSetup::new(
-            &recipe.policy,
-            ids,
-            generation.group.as_ref().map(GroupReader::controllers),
-            rehearsal.len(),
-        ))
+        let controllers = generation.group.as_ref().map(GroupReader::controllers);
+        let first = serde_json::to_vec(&TemplateSetup {
+            huge_heap_bytes: recipe.huge_heap(),
+            ..TemplateSetup::new(&recipe.policy, ids, controllers, rehearsal.len())
+        })
         .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
         for packet in [first].iter().chain(&rehearsal) {
             // A template that is gone already has more to say about itself than this error.

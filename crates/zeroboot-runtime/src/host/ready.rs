@@ -3,7 +3,7 @@
 use tracing::{debug, warn};
 use zeroboot_isolation::policy::Bytes;
 
-use crate::protocol::{CopiedPages, FrozenMemory, HeavyMemory, HugeCode, PreparedMemory};
+use crate::protocol::{CopiedPages, FrozenMemory, HeavyMemory, HugeCode, HugeHeap, PreparedMemory};
 
 /// The figures; `None` where there is nothing, or where it could not be done.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,6 +22,11 @@ impl Ready {
         match memory.code {
             HugeCode::Moved(bytes) => debug!(bytes, "code of large libraries is in huge pages"),
             HugeCode::Not(cause) => debug!(cause, "code of large libraries stays in small pages"),
+        }
+        if let HugeHeap::Not(cause) = memory.heap {
+            warn!(
+                "sandboxes allocate more slowly than they could: no heap is set apart for huge pages: {cause}"
+            );
         }
         Self {
             copied_pages: copied_pages(memory.copied),

@@ -30,6 +30,7 @@ pub(super) struct Recipe {
     /// Files of the host, and where they are shown.
     pub(super) views: Vec<(PathBuf, PathBuf)>,
     pub(super) environment: Vec<(String, String)>,
+    pub(super) heap: Heap,
     pub(super) shells: usize,
     pub(super) patience: Duration,
 }
@@ -53,6 +54,13 @@ pub(super) enum Kind {
         program: PathBuf,
         arguments: Vec<String>,
     },
+}
+
+/// In what pages fresh heap comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heap {
+    Usual,
+    Huge,
 }
 
 /// Whether an interpreter imports its module `site` when it starts.
@@ -136,6 +144,14 @@ impl Recipe {
         let bytes = serde_json::to_vec(&setup)
             .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
         if bytes.len() > SETUP_LIMIT { Err(BuildError::TooLong(bytes.len())) } else { Ok((bytes, extras)) }
+    }
+
+    /// How much heap the template sets apart for huge pages, in bytes.
+    pub(super) fn huge_heap(&self) -> Option<usize> {
+        const MOST: u64 = 1 << 30;
+        // What is set apart counts where a limit bounds each process, which wants other memory as well.
+        let most = self.policy.limits.memory.map_or(MOST, |limit| MOST.min(limit.0 / 2));
+        (self.heap == Heap::Huge).then(|| usize::try_from(most).unwrap_or(usize::MAX))
     }
 
     /// The job that the template rehearses, in packets; none: it rehearses the hardening alone.

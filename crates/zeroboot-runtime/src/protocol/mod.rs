@@ -21,8 +21,9 @@ pub use job::{Job, JobError, JobReader, When};
 pub use report::{LinkMessage, Report, SpawnStamps};
 pub(crate) use setup::network;
 pub use setup::{
-    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, HeavyMemory, HugeCode, MadeGroup,
-    NoGroup, PreparedMemory, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, TEXT_LIMIT, TemplateSetup, ToWarden,
+    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, HeavyMemory, HugeCode, HugeHeap,
+    MadeGroup, NoGroup, PreparedMemory, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, TEXT_LIMIT,
+    TemplateSetup, ToWarden,
 };
 
 /// A packet that is not one of ours.

@@ -115,12 +115,14 @@ pub struct TemplateSetup {
     pub protections: [u32; 2],
     /// Whether a sandbox has a loopback of its own.
     pub loopback: bool,
+    /// How much heap is set apart for huge pages, in bytes; none: heap is as it is.
+    pub huge_heap_bytes: Option<usize>,
     /// How many packets follow: those of the job that is rehearsed. None: nothing but the hardening is.
     pub rehearsal: usize,
 }
 
 impl TemplateSetup {
-    /// The limits of a policy, and the length of a rehearsal in packets.
+    /// The limits of a policy, and the length of a rehearsal in packets; no heap is set apart.
     #[must_use]
     pub fn new(policy: &Policy, ids: IdMap, group: Option<Controllers>, rehearsal: usize) -> Self {
         let limits = &policy.limits;
@@ -134,6 +136,7 @@ impl TemplateSetup {
             leaves: group.is_some(),
             protections: policy.protections.to_bits(),
             loopback: policy.network == Network::Loopback,
+            huge_heap_bytes: None,
             rehearsal,
         }
     }
@@ -286,6 +289,15 @@ pub enum HeavyMemory {
     Not(String),
 }
 
+/// Whether heap was set apart for huge pages. See `zeroboot_fork::reserve_huge_heap`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HugeHeap {
+    /// As asked; nothing, where nothing was.
+    AsAsked,
+    /// It could not be, and why.
+    Not(String),
+}
+
 /// What was done to a template's memory, so that its forks are cheap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreparedMemory {
@@ -297,6 +309,8 @@ pub struct PreparedMemory {
     pub frozen: FrozenMemory,
     /// Memory that each sandbox copies.
     pub heavy: HeavyMemory,
+    /// Memory that sandboxes allocate.
+    pub heap: HugeHeap,
 }
 
 /// What the template tells the host, over the control socket, before it serves.

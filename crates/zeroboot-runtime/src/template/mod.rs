@@ -9,8 +9,8 @@
 //! reading anything from a sandbox.
 
 mod child;
-mod frozen;
 mod inherited;
+mod memory;
 mod rehearsal;
 mod sandbox;
 mod serve;

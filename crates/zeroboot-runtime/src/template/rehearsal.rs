@@ -15,7 +15,7 @@ use zeroboot_fork::working_set::{CopiedAtFork, LearnError, Observer, WorkingSet}
 use zeroboot_fork::{Exit, ExitStatus, Forked, StepFailure, monotonic_ns};
 
 use super::child::{self, Request};
-use super::frozen::take_write_heavy;
+use super::memory::take_write_heavy;
 use super::server::Server;
 use super::{Sandbox, ServeError};
 use crate::protocol::{CHANNEL_FRAME, ChannelFrame, CopiedPages, HeavyMemory, HostWord, HugeCode, Report};

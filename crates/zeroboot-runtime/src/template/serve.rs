@@ -13,7 +13,7 @@ use zeroboot_isolation::filter::{FilterError, Filters};
 use zeroboot_isolation::policy::Protection;
 use zeroboot_isolation::template::{SealTemplateError, bound_template};
 
-use super::frozen::{freeze_if_large, take_write_heavy};
+use super::memory::{freeze_if_large, set_heap_apart, take_write_heavy};
 use super::rehearsal::{self, Learned, Rehearsal};
 use super::server::{Leaves, Server};
 use super::{Sandbox, Template};
@@ -118,6 +118,7 @@ impl Template {
         let mut heavy = WriteHeavy::default();
         let declared = take_write_heavy(&mut heavy, &self.write_heavy);
         let frozen = freeze_if_large(&heavy);
+        let heap = set_heap_apart(setup.huge_heap_bytes);
         let mut server = Server::new(self, fork, prepared, own_user, leaves, heavy);
         let bounded = bound_template()?;
         let Learned { copied, code, heavy, kept } = match rehearsal::rehearse(&mut server, &job)? {
@@ -130,7 +131,7 @@ impl Template {
             }
         };
         bounded.seal(filters.as_ref())?;
-        self.tell(&FromTemplate::Serving(PreparedMemory { copied, code, frozen, heavy }))
+        self.tell(&FromTemplate::Serving(PreparedMemory { copied, code, frozen, heavy, heap }))
             .map_err(|source| ServeError::Socket { socket: "control", source })?;
         Ok(Ready::Server(Box::new(server), kept))
     }

@@ -1,19 +1,20 @@
-//! A template's memory before it is forked: what sandboxes rewrite is made ready to be copied, and the rest is frozen
-//! where that is worth it.
+//! A template's memory before it is forked: what sandboxes rewrite is made ready to be copied, the rest is frozen where that is
+//! worth it, and heap is set apart where that was asked for. A failure leaves a template that works.
 
 use std::io;
 use std::ops::Range;
 
 use zeroboot_fork::freeze::{WriteHeavy, freeze_apart_from};
+use zeroboot_fork::reserve_huge_heap;
 
-use crate::protocol::{FrozenMemory, HeavyMemory};
+use crate::protocol::{FrozenMemory, HeavyMemory, HugeHeap};
 use crate::words;
 
 /// From which size on a template is frozen, in KiB of anonymous memory. A smaller one starts its sandboxes as fast
 /// either way: what the fork spares, faults take back (`docs/performance.md`).
 const LARGE_KIB: u64 = 16 << 10;
 
-/// Makes these address ranges ready to be copied by each sandbox. A failure leaves a template that works.
+/// Makes these address ranges ready to be copied by each sandbox.
 pub(super) fn take_write_heavy(heavy: &mut WriteHeavy, ranges: &[Range<u64>]) -> HeavyMemory {
     match heavy.add(ranges) {
         Ok(_) => HeavyMemory::Ready(heavy.bytes()),
@@ -21,7 +22,7 @@ pub(super) fn take_write_heavy(heavy: &mut WriteHeavy, ranges: &[Range<u64>]) ->
     }
 }
 
-/// Moves the memory of a large template into a file, but for what sandboxes rewrite. A failure leaves a template that works.
+/// Moves the memory of a large template into a file, but for what sandboxes rewrite.
 pub(super) fn freeze_if_large(heavy: &WriteHeavy) -> FrozenMemory {
     match anonymous_kib().map(|kib| kib.saturating_sub(heavy.bytes() >> 10)) {
         Ok(kib) if kib < LARGE_KIB => FrozenMemory::Small,
@@ -34,6 +35,14 @@ pub(super) fn freeze_if_large(heavy: &WriteHeavy) -> FrozenMemory {
             Err(error) => FrozenMemory::Not(words::of(&error)),
         },
         Err(error) => FrozenMemory::Not(format!("cannot read the size of the template: {error}")),
+    }
+}
+
+/// Sets so much heap apart for huge pages.
+pub(super) fn set_heap_apart(bytes: Option<usize>) -> HugeHeap {
+    match bytes.map_or(Ok(()), reserve_huge_heap) {
+        Ok(()) => HugeHeap::AsAsked,
+        Err(error) => HugeHeap::Not(words::of(&error)),
     }
 }
 

@@ -1,0 +1,106 @@
+//! Heap in huge pages: what children allocate comes from an area that the parent has set apart.
+//!
+//! ```text
+//!  heap  [ in use |      gap      |#| 2 MiB | 2 MiB | 2 MiB | ...      ]
+//!                                  ^ where malloc goes on: the last page before a boundary
+//! ```
+//!
+//! glibc's `malloc` can ask for huge pages by itself (`GLIBC_TUNABLES=glibc.malloc.hugetlb=1`), but only where it finds
+//! `/sys`, and what it maps for a large request begins anywhere: up to 511 pages at either end stay small.
+//!
+//! Never here: which process is worth it.
+
+use std::ffi::c_void;
+
+use nix::errno::Errno;
+
+use crate::huge::HUGE;
+
+/// Why fresh heap comes in pages of the usual size. The process goes on with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HugeHeapError {
+    /// The allocator is not glibc's, or refuses to be told.
+    #[error(
+        "the allocator of this program cannot be told to take everything from the heap (it is not glibc's)"
+    )]
+    Allocator,
+    /// The end of the heap does not move.
+    #[error("cannot move the end of the heap")]
+    Break(#[source] Errno),
+    /// The area does not fit.
+    #[error("cannot enlarge the heap by {0} bytes (RLIMIT_DATA, or vm.overcommit_memory)")]
+    Reserve(usize),
+    /// The kernel does not want to be told.
+    #[error("cannot ask for huge pages (a kernel without them)")]
+    Advise(#[source] Errno),
+}
+
+/// Sets an area of the heap apart, for which the kernel is asked for huge pages, and has `malloc` go on there: children then
+/// take one fault for 2 MiB of fresh heap.
+///
+/// To be called at the end of the warm-up, and after a [freeze](mod@crate::freeze), which would take it apart. The area costs
+/// addresses and no memory, until somebody allocates there: then 2 MiB at once. `malloc` takes large requests from it too,
+/// instead of mapping them, and gives nothing of it back to the kernel when it is freed (see `mallopt(3)`, `M_MMAP_MAX` and
+/// `M_TRIM_THRESHOLD`). What exceeds it comes in pages of the usual size. It counts as data (`RLIMIT_DATA`), and where
+/// `vm.overcommit_memory` is 2 as committed memory.
+///
+/// # Errors
+/// [`HugeHeapError`].
+///
+/// # After fork
+/// Inherited; what a child allocates there is its own.
+pub fn reserve_huge_heap(bytes: usize) -> Result<(), HugeHeapError> {
+    take_all_from_the_heap()?;
+    let end = move_break(0)?;
+    // The allocator writes its head to the first page, which is not to spoil a huge one.
+    let start = end.next_multiple_of(HUGE) - FIRST;
+    move_break(start.checked_sub(end).unwrap_or(start + HUGE - end))?;
+    // The first request after a break that somebody else has moved can fail in glibc, which has taken notice then.
+    let area = allocate(bytes).or_else(|| allocate(bytes)).ok_or(HugeHeapError::Reserve(bytes))?;
+    let advised = advise(area, bytes);
+    // SAFETY: needed to give it to whoever allocates next. Made above, and nobody else's.
+    unsafe { libc::free(area) };
+    advised.map_err(HugeHeapError::Advise)
+}
+
+/// A page, of the usual size.
+const FIRST: usize = 4096;
+
+#[cfg(target_env = "gnu")]
+fn take_all_from_the_heap() -> Result<(), HugeHeapError> {
+    for (what, value) in [(libc::M_MMAP_MAX, 0), (libc::M_TRIM_THRESHOLD, libc::c_int::MAX)] {
+        // SAFETY: needed since there is no wrapper for it. Changes how the allocator gets memory, and none that it has.
+        if unsafe { libc::mallopt(what, value) } != 1 {
+            return Err(HugeHeapError::Allocator);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn take_all_from_the_heap() -> Result<(), HugeHeapError> {
+    Err(HugeHeapError::Allocator)
+}
+
+/// Where it was before. See `sbrk(2)`.
+fn move_break(by: usize) -> Result<usize, HugeHeapError> {
+    let by = libc::intptr_t::try_from(by).map_err(|_| HugeHeapError::Break(Errno::ENOMEM))?;
+    // SAFETY: needed since there is no wrapper for it. Growing takes nothing from anybody; zero only asks.
+    let before = unsafe { libc::sbrk(by) };
+    if before.addr() == usize::MAX { Err(HugeHeapError::Break(Errno::last())) } else { Ok(before.addr()) }
+}
+
+fn allocate(bytes: usize) -> Option<*mut c_void> {
+    // SAFETY: needed since Rust's own allocation may be another allocator's.
+    let area = unsafe { libc::malloc(bytes) };
+    (!area.is_null()).then_some(area)
+}
+
+/// The whole pages of it.
+fn advise(area: *mut c_void, bytes: usize) -> Result<(), Errno> {
+    let before = area.addr().next_multiple_of(HUGE) - area.addr();
+    let Some(length) = bytes.checked_sub(before).map(|length| length - length % FIRST) else { return Ok(()) };
+    // SAFETY: within the area, which is this call's own; the advice changes no content.
+    let advised = unsafe { libc::madvise(area.byte_add(before), length, libc::MADV_HUGEPAGE) };
+    Errno::result(advised).map(drop)
+}
