@@ -24,8 +24,18 @@ struct Mapping {
     addresses: Range<u64>,
     /// A page that is written here for the first time is a copy of the file's.
     copies_a_file: bool,
+    may_be_written: bool,
     /// Which name.
     name: usize,
+}
+
+/// A mapping, as a map of pages has it.
+#[derive(Debug)]
+pub(crate) struct NamedMapping<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) addresses: &'a Range<u64>,
+    pub(crate) copies_a_file: bool,
+    pub(crate) may_be_written: bool,
 }
 
 impl Baseline {
@@ -40,8 +50,9 @@ impl Baseline {
                 baseline.names.push(name.into_owned());
                 baseline.names.len() - 1
             });
-            let copies_a_file = line.copies_a_file();
-            baseline.mappings.push(Mapping { addresses: line.addresses, copies_a_file, name });
+            let (copies_a_file, may_be_written) = (line.copies_a_file(), line.may_be_written());
+            let addresses = line.addresses;
+            baseline.mappings.push(Mapping { addresses, copies_a_file, may_be_written, name });
         }
         Some(baseline)
     }
@@ -49,6 +60,21 @@ impl Baseline {
     /// Every name that a copied page may have come from.
     pub(crate) fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// Where its anonymous pages are.
+    pub(crate) fn pages(&self) -> &[Range<u64>] {
+        &self.pages
+    }
+
+    /// Its mappings, in ascending order.
+    pub(crate) fn mappings(&self) -> impl Iterator<Item = NamedMapping<'_>> {
+        self.mappings.iter().map(|mapping| NamedMapping {
+            name: self.names.get(mapping.name).map_or("", String::as_str),
+            addresses: &mapping.addresses,
+            copies_a_file: mapping.copies_a_file,
+            may_be_written: mapping.may_be_written,
+        })
     }
 
     /// Where its anonymous pages are, close ones as one.

@@ -9,6 +9,7 @@ use crate::ranges::number;
 pub(crate) struct Line<'a> {
     pub(crate) addresses: Range<u64>,
     is_shared: bool,
+    is_writable: bool,
     inode: &'a [u8],
     name: &'a [u8],
 }
@@ -20,10 +21,16 @@ impl<'a> Line<'a> {
         let range = fields.next()?;
         let dash = range.iter().position(|byte| *byte == b'-')?;
         let addresses = number(&range[..dash], 16)?..number(&range[dash + 1..], 16)?;
-        let is_shared = fields.next()?.get(3) == Some(&b's');
+        let permissions = fields.next()?;
+        let (is_writable, is_shared) = (permissions.get(1) == Some(&b'w'), permissions.get(3) == Some(&b's'));
         let inode = fields.nth(2)?;
         let name = fields.next().unwrap_or_default().trim_ascii();
-        Some(Self { addresses, is_shared, inode, name })
+        Some(Self { addresses, is_shared, is_writable, inode, name })
+    }
+
+    /// Whether a fork may have pages of its own here.
+    pub(crate) fn may_be_written(&self) -> bool {
+        self.is_writable && !self.is_shared
     }
 
     /// Whether what is written here for the first time is a copy of a file's content.

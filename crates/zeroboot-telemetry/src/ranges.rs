@@ -10,6 +10,22 @@ pub(crate) fn push(ranges: &mut Vec<Range<u64>>, range: Range<u64>, gap: u64) {
     }
 }
 
+/// The parts of ascending ranges inside of another one.
+pub(crate) fn overlap<'a>(
+    ranges: &'a [Range<u64>],
+    within: &'a Range<u64>,
+) -> impl Iterator<Item = Range<u64>> + 'a {
+    let parts = ranges.iter().map(|range| range.start.max(within.start)..range.end.min(within.end));
+    parts.filter(|part| !part.is_empty())
+}
+
+/// The parts of ascending ranges outside of another one.
+pub(crate) fn without(ranges: &[Range<u64>], hole: &Range<u64>) -> Vec<Range<u64>> {
+    let around =
+        |range: &Range<u64>| [range.start..range.end.min(hole.start), range.start.max(hole.end)..range.end];
+    ranges.iter().flat_map(around).filter(|part| !part.is_empty()).collect()
+}
+
 /// A way along ascending ranges by ascending addresses.
 #[derive(Debug, Default)]
 pub(crate) struct Cursor(usize);
@@ -48,6 +64,15 @@ mod tests {
             push(&mut ranges, range, 5);
         }
         assert_eq!(ranges, [10..40, 50..60]);
+    }
+
+    #[test]
+    fn parts_inside_and_outside() {
+        let ranges = [10..20, 30..40, 50..60];
+        assert_eq!(overlap(&ranges, &(15..55)).collect::<Vec<_>>(), [15..20, 30..40, 50..55]);
+        assert_eq!(without(&ranges, &(15..55)), [10..15, 55..60]);
+        assert_eq!(without(&ranges, &(32..34)), [10..20, 30..32, 34..40, 50..60]);
+        assert_eq!(without(&ranges, &(0..5)), ranges);
     }
 
     #[test]

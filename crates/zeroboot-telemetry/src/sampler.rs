@@ -15,6 +15,7 @@ use crate::directory::Directory;
 use crate::error::{SampleError, Source};
 use crate::kib::Kib;
 use crate::maps;
+use crate::page_map::{OwnPages, PageMap};
 use crate::pagemap::{Entry, Pagemap};
 use crate::ranges::push;
 use crate::sample::{Memory, Sample};
@@ -175,6 +176,30 @@ impl Sampler {
         names.map(String::as_str).zip(amounts).filter(|(_, amount)| *amount > Kib(0))
     }
 
+    /// The pages of process `pid`, a fork of what has the baseline, one by one. It allocates.
+    ///
+    /// `None` once it has no memory any more, without a baseline, where the caller may see sums only, and where
+    /// [`Memory::private_kib`] could not be told.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    pub fn page_map(&mut self, pid: Pid) -> Result<Option<PageMap>, SampleError> {
+        let directory = Directory::of(pid)?;
+        let Some(baseline) = self.baseline.clone() else { return Ok(None) };
+        let page = self.page;
+        let mut own = OwnPages::default();
+        let found = directory.open(Source::Pagemap).and_then(|file| {
+            self.own_pages(&directory, file, |address, origin| {
+                own.add(address..address + page, origin.is_some());
+            })
+        });
+        match found {
+            Ok(Some(())) => Ok(Some(own.map(&baseline, page))),
+            Ok(None) | Err(Errno::ESRCH | Errno::EACCES) => Ok(None),
+            Err(errno) => Err(directory.error(Source::Pagemap, errno)),
+        }
+    }
+
     fn memory_in(&mut self, directory: &Directory, pid: Pid) -> Result<Option<Memory>, SampleError> {
         self.copied.fill(0);
         // Before the text in which their absence is told: a process may end in between.
@@ -186,7 +211,7 @@ impl Sampler {
         let own = match pagemap {
             // The file is its owner's only, and that of a process which is not dumpable is root's.
             Err(Errno::EACCES) => return self.sums(directory, status),
-            pagemap => pagemap.and_then(|file| self.own_pages(directory, file)),
+            pagemap => pagemap.and_then(|file| self.count_own_pages(directory, file)),
         };
         let own = match own {
             // No memory any more: it is ending.
@@ -217,8 +242,29 @@ impl Sampler {
         }
     }
 
-    /// Counts; `None` where that would take too long.
-    fn own_pages(&mut self, directory: &Directory, file: OwnedFd) -> Result<Option<Own>, Errno> {
+    /// `None` where that would take too long.
+    fn count_own_pages(&mut self, directory: &Directory, file: OwnedFd) -> Result<Option<Own>, Errno> {
+        let mut own = Own::default();
+        let mut copied = std::mem::take(&mut self.copied);
+        let found = self.own_pages(directory, file, |_, origin| match origin {
+            Some(name) => {
+                own.copied += 1;
+                copied[name] += 1;
+            }
+            None => own.new += 1,
+        });
+        self.copied = copied;
+        Ok(found?.map(|()| own))
+    }
+
+    /// Hands over, in ascending order, each page that nobody else maps, and which name of the baseline it is a copy from.
+    /// `None` where that would take too long.
+    fn own_pages(
+        &mut self,
+        directory: &Directory,
+        file: OwnedFd,
+        mut found: impl FnMut(u64, Option<usize>),
+    ) -> Result<Option<()>, Errno> {
         let pagemap = Pagemap::new(file);
         self.places.clear();
         match &mut self.scan {
@@ -242,22 +288,15 @@ impl Sampler {
                 }
             }
         }
-        let mut own = Own::default();
         let mut comparison = self.baseline.as_deref().map(Baseline::comparison);
         for place in &self.places {
             pagemap.each(place.clone(), self.page, &mut self.bytes, |address, entry| {
                 if entry.is_own() {
-                    match comparison.as_mut().and_then(|comparison| comparison.origin(address)) {
-                        Some(name) => {
-                            own.copied += 1;
-                            self.copied[name] += 1;
-                        }
-                        None => own.new += 1,
-                    }
+                    found(address, comparison.as_mut().and_then(|comparison| comparison.origin(address)));
                 }
             })?;
         }
-        Ok(Some(own))
+        Ok(Some(()))
     }
 
     const fn kib(&self, pages: u64) -> Kib {

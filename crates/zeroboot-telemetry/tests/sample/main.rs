@@ -39,7 +39,7 @@ fn trials() -> Vec<Trial> {
             a_zombie_keeps_its_final_counters, cpu_time_is_counted_where_it_is_spent,
             a_stopped_process_can_be_sampled, a_reaped_process_is_gone,
             an_ordinary_user_sees_its_own_and_no_other;
-        pages: what_is_written_is_copied, what_is_read_is_shared, what_was_not_there_is_zeroed,
+        pages: what_is_written_is_copied, a_map_has_each_page_once, what_is_read_is_shared, what_was_not_there_is_zeroed,
             the_page_of_zeroes_is_nobodys,
             the_page_of_zeroes_is_something_in_a_template, many_places_are_all_found, frozen_memory_is_copied_where_it_is_written,
             shared_memory_is_not_private, a_huge_page_counts_in_full, a_page_that_is_dropped_counts_no_more,

@@ -1,12 +1,13 @@
 //! The account of a fork's pages: so many written, so many counted. Each state is looked at by the kernel's search and by
 //! entries alone, which must say the same.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use libtest_mimic::Failed;
-use zeroboot_telemetry::{Kib, Memory, Sampler, State};
+use zeroboot_telemetry::{Kib, MappedPages, Memory, Sampler, State};
 
-use crate::subject::{Subject, WRITTEN, page_size};
+use crate::subject::{AREA, Subject, WRITTEN, page_size};
 use crate::{check, ensure, memory_of};
 
 /// A fork of a subject that has a baseline, and the ways to look at it.
@@ -96,6 +97,28 @@ pub(crate) fn what_is_written_is_copied() -> Result<(), Failed> {
     fork.expect("write old 100 700", 700, 0)?;
     let (_, after) = fork.expect("write thawed 10 20", 20, 0)?;
     check("from", after.copied_from("memfd:thawed"), 20)
+}
+
+pub(crate) fn a_map_has_each_page_once() -> Result<(), Failed> {
+    let mut fork = Fork::start()?;
+    fork.expect("write old 100 700", 700, 0)?;
+    fork.expect("write fresh 1000 300", 0, 300)?;
+    fork.expect("write thawed 10 20", 20, 0)?;
+    let seen = fork.look()?;
+    let map = fork.scanning.page_map(fork.subject.pid)?.ok_or("no map")?;
+    let read = fork.reading.page_map(fork.subject.pid)?.ok_or("no map")?;
+    check("both ways", &read, &map)?;
+    let [copied, zeroed, _] = seen.parts()?;
+    let pages = |kind: fn(&MappedPages) -> &Vec<Range<u64>>, name: &str| -> i64 {
+        let named = map.mappings.iter().filter(|mapping| name.is_empty() || mapping.name == name);
+        let bytes = named.flat_map(kind).map(|range| range.end - range.start).sum::<u64>();
+        i64::try_from(bytes / map.page).unwrap_or(i64::MAX)
+    };
+    check("copied", pages(|it| &it.copied, ""), difference(Kib(0), copied))?;
+    check("zeroed", pages(|it| &it.zeroed, ""), difference(Kib(0), zeroed))?;
+    check("copied of one", pages(|it| &it.copied, "memfd:thawed"), 20)?;
+    let area = i64::try_from(AREA / page_size())?;
+    check("the rest of it", pages(|it| &it.shared, "memfd:thawed"), area - 20)
 }
 
 pub(crate) fn what_is_read_is_shared() -> Result<(), Failed> {
