@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::unistd::{Pid, SysconfVar, sysconf};
+use nix::unistd::{Pid, SysconfVar};
 
 use crate::baseline::Baseline;
 use crate::counters::{Rollup, Stat, Status};
@@ -15,7 +15,7 @@ use crate::directory::Directory;
 use crate::error::{SampleError, Source};
 use crate::kib::Kib;
 use crate::maps;
-use crate::pagemap::{Entry, Pagemap};
+use crate::pagemap::{Entry, Pagemap, page_size, setting};
 use crate::ranges::push;
 use crate::sample::{Memory, Sample};
 use crate::scan::Scan;
@@ -59,10 +59,8 @@ impl Sampler {
     /// One without a baseline: what a process has for itself is not divided further.
     #[must_use]
     pub fn new() -> Self {
-        let setting = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
-        // Both are always known; a number must stand here all the same.
-        let page = setting(SysconfVar::PAGE_SIZE).filter(|size| *size > 0).unwrap_or(4096);
-        let ticks = setting(SysconfVar::CLK_TCK).filter(|ticks| *ticks > 0).unwrap_or(100);
+        let page = page_size();
+        let ticks = setting(SysconfVar::CLK_TCK, 100);
         let own = Directory::of(Pid::this()).ok().and_then(|own| own.open(Source::Pagemap).ok());
         Self {
             baseline: None,

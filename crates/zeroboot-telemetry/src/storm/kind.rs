@@ -1,6 +1,7 @@
 //! What a storm has left behind: copies of what the template had, or fresh memory.
 
 use crate::kib::Kib;
+use crate::pagemap::page_size;
 
 /// What most faults of a storm were for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,13 +14,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Tells it from the memory that a process has gained by so many faults, each of a page of `page` bytes: copied and
-    /// zeroed. `None` when that explains less than half of them: what was given back in between leaves no trace.
+    /// Tells it from the memory that a process has gained by so many faults: copied and zeroed. `None` when that explains
+    /// less than half of them, or there were none: what was given back in between leaves no trace.
     #[must_use]
-    pub fn of(copied: Kib, zeroed: Kib, faults: u64, page: u64) -> Option<Self> {
-        let all = Kib::from_bytes(faults.saturating_mul(page));
+    pub fn of(copied: Kib, zeroed: Kib, faults: u64) -> Option<Self> {
+        let half = Kib::from_bytes((faults / 2).saturating_mul(page_size()));
         let kind = if copied > zeroed { Self::Copies } else { Self::Zeroes };
-        (copied + zeroed >= Kib(all.0 / 2)).then_some(kind)
+        (half > Kib(0) && copied + zeroed >= half).then_some(kind)
     }
 
     /// Its name.
@@ -38,9 +39,11 @@ mod tests {
 
     #[test]
     fn the_larger_part_tells_the_kind_if_there_is_enough_of_it() {
-        assert_eq!(Kind::of(Kib(900), Kib(100), 250, 4096), Some(Kind::Copies));
-        assert_eq!(Kind::of(Kib(100), Kib(900), 250, 4096), Some(Kind::Zeroes));
-        assert_eq!(Kind::of(Kib(400), Kib(99), 250, 4096), None);
-        assert_eq!(Kind::of(Kib(0), Kib(0), 250, 4096), None);
+        let kib = |pages| Kib::from_bytes(pages * page_size());
+        assert_eq!(Kind::of(kib(225), kib(25), 250), Some(Kind::Copies));
+        assert_eq!(Kind::of(kib(25), kib(225), 250), Some(Kind::Zeroes));
+        assert_eq!(Kind::of(kib(100), kib(24), 250), None);
+        assert_eq!(Kind::of(kib(0), kib(0), 250), None);
+        assert_eq!(Kind::of(kib(0), kib(9), 0), None);
     }
 }
