@@ -98,13 +98,13 @@ impl StormPolicy {
 }
 
 impl Default for StormPolicy {
-    /// Reports. A storm begins with 8,192 faults within 50 ms, and has ended when 200 ms have had fewer than 2,048; a throttled
+    /// Reports. A storm begins with 10,240 faults within 100 ms, and has ended when 200 ms have had fewer than 2,048; a throttled
     /// sandbox has a tenth of a processor.
     fn default() -> Self {
         Self {
             action: StormAction::default(),
-            begin_faults: 8192,
-            begin_within: Duration::from_millis(50),
+            begin_faults: 10_240,
+            begin_within: Duration::from_millis(100),
             end_faults: 2048,
             end_within: Duration::from_millis(200),
             throttle: Cpus::milli(100),

@@ -131,7 +131,7 @@ pub struct Storm {
     pub duration: Duration,
     /// Faults in that time.
     pub faults: u64,
-    /// The fastest average over the time in which a storm begins.
+    /// The fastest average over an eighth of the time within which one begins.
     pub peak: FaultRate,
     /// What most of them were for. `None` when that is not known: as an ordinary user, of a sandbox that was ended, or when
     /// the memory was given back at once.

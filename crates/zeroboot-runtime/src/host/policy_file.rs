@@ -13,8 +13,8 @@
 //!
 //! [storm]                # bursts of page faults
 //! action = "report"      # or "off", "throttle", "kill"
-//! faults = 8192          # one begins with so many faults
-//! within-ms = 50         # in so many milliseconds
+//! faults = 10240         # one begins with so many faults
+//! within-ms = 100        # in so many milliseconds
 //! calm-faults = 2048     # and ends when there were fewer
 //! calm-ms = 200          # in so many milliseconds
 //! throttle-cpus = 0.1    # CPU time per time of a throttled sandbox

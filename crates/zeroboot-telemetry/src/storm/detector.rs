@@ -18,8 +18,13 @@ impl Pace {
     /// Whether so many faults in so much time are as fast. A longer time than this pace has counts by its average: some
     /// part of it was as fast then.
     fn is_reached_by(self, faults: u64, time: Duration) -> bool {
+        self.is_average_of(faults, time.max(self.within))
+    }
+
+    /// Whether so many faults in so much time are as fast, however short that is.
+    fn is_average_of(self, faults: u64, time: Duration) -> bool {
         let scaled = |faults: u64, time: Duration| u128::from(faults) * time.as_nanos();
-        scaled(faults, self.within) >= scaled(self.faults, time.max(self.within))
+        scaled(faults, self.within) >= scaled(self.faults, time)
     }
 }
 
@@ -33,10 +38,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Begins with 8,192 faults (32 MiB in pages of 4 KiB) within 50 ms, ends when 200 ms have had fewer than 2,048.
+    /// Begins with 10,240 faults (40 MiB in pages of 4 KiB) within 100 ms, ends when 200 ms have had fewer than 2,048.
     fn default() -> Self {
         Self {
-            begin: Pace { faults: 8192, within: Duration::from_millis(50) },
+            begin: Pace { faults: 10_240, within: Duration::from_millis(100) },
             end: Pace { faults: 2048, within: Duration::from_millis(200) },
         }
     }
@@ -77,7 +82,7 @@ pub struct Reading {
 pub enum Event {
     /// A storm has begun.
     Began {
-        /// When: the first reading of those that were so fast.
+        /// When: at the first reading within the time of [`Limits::begin`] that was followed by faults as fast as that.
         began: Duration,
         /// When that was known.
         seen: Duration,
@@ -94,7 +99,8 @@ pub enum Event {
         duration: Duration,
         /// Faults in that time.
         faults: u64,
-        /// The fastest average over the time of [`Limits::begin`], or over the shorter one in which its faults came.
+        /// The fastest average over an eighth of the time of [`Limits::begin`], or over the time between two readings if that
+        /// is longer.
         peak: FaultRate,
     },
 }
@@ -111,10 +117,17 @@ const PARTS: u32 = 8;
 pub struct Detector {
     limits: Limits,
     /// The last readings, around the end: the oldest follows the newest.
-    kept: [Option<Reading>; KEPT],
+    kept: [Option<Kept>; KEPT],
     newest: usize,
     last: Option<Reading>,
     storm: Option<Storm>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    reading: Reading,
+    /// Since the one that was kept before it.
+    rate: FaultRate,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -151,16 +164,11 @@ impl Detector {
         }
         self.last = Some(now);
         let since = self.since(now);
-        self.keep(now);
-        let since = since?;
-        let (faults, time) = (now.faults - since.faults, now.at - since.at);
-        let rate = FaultRate::of(faults, time);
+        let rate = self.keep(now);
         let Some(storm) = &mut self.storm else {
-            if time.is_zero() || !self.limits.begin.is_reached_by(faults, time) {
-                return None;
-            }
-            self.storm = Some(Storm { began: since, wild: now, peak: rate });
-            return Some(Event::Began { began: since.at, seen: now.at, faults, rate });
+            let since = since?;
+            let is_fast = self.limits.begin.is_reached_by(now.faults - since.faults, now.at - since.at);
+            return (is_fast && now.at > since.at).then(|| self.begin(since, now));
         };
         storm.peak = storm.peak.max(rate);
         let (faults, time) = (now.faults - storm.wild.faults, now.at - storm.wild.at);
@@ -174,6 +182,24 @@ impl Detector {
         self.kept = [None; KEPT];
         self.keep(now);
         self.storm.take().map(Storm::ended)
+    }
+
+    /// A storm that was fast enough since this reading, and maybe faster since a later one.
+    fn begin(&mut self, since: Reading, now: Reading) -> Event {
+        let (mut began, mut peak) = (since, FaultRate::default());
+        for Kept { reading, rate } in self.in_order().filter(|kept| kept.reading.at > since.at) {
+            let is_fast =
+                self.limits.begin.is_average_of(reading.faults - began.faults, reading.at - began.at);
+            if peak == FaultRate::default() && !is_fast {
+                began = reading;
+            } else {
+                peak = peak.max(rate);
+            }
+        }
+        let faults = now.faults - began.faults;
+        let rate = FaultRate::of(faults, now.at - began.at);
+        self.storm = Some(Storm { began, wild: now, peak: peak.max(rate) });
+        Event::Began { began: began.at, seen: now.at, faults, rate }
     }
 
     /// Remembers that there were no more faults than this at a moment since the last reading. Nothing comes of that by
@@ -191,17 +217,26 @@ impl Detector {
     /// The reading from which on faults are counted: the oldest that is near enough, or else the newest one.
     fn since(&self, now: Reading) -> Option<Reading> {
         let is_near = |reading: &Reading| now.at - reading.at <= self.limits.begin.within;
-        let ages = (1..=KEPT).map(|step| self.kept[(self.newest + step) % KEPT]);
-        ages.flatten().find(is_near).or(self.kept[self.newest])
+        let mut readings = self.in_order().map(|kept| kept.reading);
+        readings.find(is_near).or(self.kept[self.newest].map(|kept| kept.reading))
     }
 
-    /// Keeps it, unless the newest that is kept is nearly as old.
-    fn keep(&mut self, now: Reading) {
-        let is_close = |newest: Reading| now.at - newest.at < self.limits.begin.within / PARTS;
-        if !self.kept[self.newest].is_some_and(is_close) {
-            self.newest = (self.newest + 1) % KEPT;
-            self.kept[self.newest] = Some(now);
+    /// What is kept, the oldest first.
+    fn in_order(&self) -> impl Iterator<Item = Kept> {
+        (1..=KEPT).filter_map(|step| self.kept[(self.newest + step) % KEPT])
+    }
+
+    /// Keeps it, unless the newest that is kept is nearly as old; gives the rate since that one if it does.
+    fn keep(&mut self, now: Reading) -> FaultRate {
+        let newest = self.kept[self.newest].map(|kept| kept.reading);
+        if newest.is_some_and(|newest| now.at - newest.at < self.limits.begin.within / PARTS) {
+            return FaultRate::default();
         }
+        let rate = newest.map(|newest| FaultRate::of(now.faults - newest.faults, now.at - newest.at));
+        let rate = rate.unwrap_or_default();
+        self.newest = (self.newest + 1) % KEPT;
+        self.kept[self.newest] = Some(Kept { reading: now, rate });
+        rate
     }
 }
 
@@ -253,7 +288,7 @@ mod tests {
     #[test]
     fn a_write_of_100_mb_is_seen_soon_and_ends() {
         // 25,600 faults of 2, 2.5 and 3.1 microseconds.
-        for (rate, length, seen) in [(500, 50, 20), (400, 64, 30), (320, 80, 30)] {
+        for (rate, length, seen) in [(500, 50, 30), (400, 64, 30), (320, 80, 40)] {
             let found = events(series(10, &[(rate, length), (0, 1000)]));
             assert_eq!(found[0], ('b', seen), "{rate} a millisecond: {found:?}");
             assert_eq!((found[1].0, found.len()), ('e', 2), "{rate} a millisecond: {found:?}");
@@ -262,7 +297,7 @@ mod tests {
 
     #[test]
     fn what_is_slow_or_short_is_no_storm() {
-        assert_eq!(events(series(10, &[(160, 60_000)])), []);
+        assert_eq!(events(series(10, &[(102, 60_000)])), []);
         assert_eq!(events(series(10, &[(500, 10), (0, 300), (500, 10), (0, 300)])), []);
         // 16 MiB at once, again and again.
         assert_eq!(events((0..100).map(|round| at(60 * round, 4096 * round))), []);
@@ -281,10 +316,9 @@ mod tests {
         let ended = series(10, &[(0, 100), (400, 100), (0, 500)]).into_iter().find_map(|reading| {
             detector.observe(reading).filter(|event| matches!(event, Event::Ended { .. }))
         });
-        // It is counted from the last time that was near enough and calm.
         let Some(Event::Ended { began, duration, faults, peak }) = ended else { panic!("{ended:?}") };
         let ms = Duration::from_millis;
-        assert_eq!((began, duration, faults), (ms(80), ms(120), 40_000));
+        assert_eq!((began, duration, faults), (ms(100), ms(100), 40_000));
         assert_eq!(peak, FaultRate(400_000));
         assert_eq!(detector.finish(), None);
     }
@@ -293,7 +327,7 @@ mod tests {
     fn a_storm_without_an_end_ends_with_the_last_reading() {
         let mut detector = Detector::new(Limits::default());
         assert!(detector.observe(at(0, 0)).is_none());
-        assert!(detector.observe(at(20, 9_000)).is_some() && detector.is_in_a_storm());
+        assert!(detector.observe(at(20, 11_000)).is_some() && detector.is_in_a_storm());
         assert!(detector.observe(at(30, 13_000)).is_none());
         let Some(Event::Ended { duration, faults, .. }) = detector.finish() else { panic!("no end") };
         assert_eq!((duration, faults), (Duration::from_millis(30), 13_000));
@@ -307,8 +341,8 @@ mod tests {
 
     #[test]
     fn a_long_time_without_a_reading_counts_by_its_average() {
-        assert_eq!(events([at(0, 0), at(1000, 163_000)]), []);
-        assert_eq!(events([at(0, 0), at(1000, 164_000)]), [('b', 1000)]);
+        assert_eq!(events([at(0, 0), at(1000, 102_000)]), []);
+        assert_eq!(events([at(0, 0), at(1000, 103_000)]), [('b', 1000)]);
     }
 
     /// Numbers that look random and are the same in each run.
@@ -340,7 +374,7 @@ mod tests {
                         let first = readings.iter().rfind(|reading| reading.at == began).expect("a reading");
                         assert_eq!(faults, now.faults - first.faults, "seed {seed}");
                         let pace = Limits::default().begin;
-                        assert!(pace.is_reached_by(faults, now.at - first.at), "seed {seed}");
+                        assert!(pace.is_average_of(faults, now.at - first.at), "seed {seed}");
                         storm = Some(began);
                     }
                     Some(Event::Ended { began, duration, .. }) => {

@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(gate.observe(at(0, 5), Some(at(0, 1_000))), None);
         assert!(!gate.wants_reading(Some(at(10, 1_000))));
         assert!(!gate.wants_reading(Some(at(9_000, 3_000))));
-        assert!(gate.wants_reading(Some(at(9_010, 3_048))));
+        assert!(gate.wants_reading(Some(at(9_010, 3_560))));
         assert!(gate.wants_reading(None));
     }
 
@@ -83,25 +83,25 @@ mod tests {
         for second in 1..=4 {
             assert!(!gate.wants_reading(Some(at(1_000 * second, 500 * second))));
         }
-        // 2,000 of the 9,500 may have come before.
-        assert!(gate.wants_reading(Some(at(4_010, 9_500))));
-        assert_eq!(gate.observe(at(4_010, 9_500), Some(at(4_010, 9_500))), None);
-        assert!(gate.wants_reading(Some(at(4_020, 11_600))));
-        let event = gate.observe(at(4_020, 11_600), Some(at(4_020, 11_600)));
+        // 2,000 of the 11,900 may have come before.
+        assert!(gate.wants_reading(Some(at(4_010, 11_900))));
+        assert_eq!(gate.observe(at(4_010, 11_900), Some(at(4_010, 11_900))), None);
+        assert!(gate.wants_reading(Some(at(4_020, 14_500))));
+        let event = gate.observe(at(4_020, 14_500), Some(at(4_020, 14_500)));
         let Some(Event::Began { began, faults, .. }) = event else { panic!("{event:?}") };
-        assert_eq!((began, faults), (Duration::from_secs(4), 9_600));
+        assert_eq!((began, faults), (Duration::from_secs(4), 12_500));
     }
 
     #[test]
     fn in_a_storm_it_is_read_until_the_end() {
         let mut gate = GatedDetector::new(Limits::default());
         assert_eq!(gate.observe(at(0, 0), Some(at(0, 0))), None);
-        assert!(gate.observe(at(20, 9_000), Some(at(20, 9_000))).is_some());
+        assert!(gate.observe(at(20, 11_000), Some(at(20, 11_000))).is_some());
         for tick in 3..22 {
-            assert!(gate.wants_reading(Some(at(10 * tick, 9_000))));
-            assert_eq!(gate.observe(at(10 * tick, 9_000), Some(at(10 * tick, 9_000))), None);
+            assert!(gate.wants_reading(Some(at(10 * tick, 11_000))));
+            assert_eq!(gate.observe(at(10 * tick, 11_000), Some(at(10 * tick, 11_000))), None);
         }
-        assert!(matches!(gate.observe(at(220, 9_000), Some(at(220, 9_000))), Some(Event::Ended { .. })));
-        assert!(!gate.wants_reading(Some(at(230, 9_000))));
+        assert!(matches!(gate.observe(at(220, 11_000), Some(at(220, 11_000))), Some(Event::Ended { .. })));
+        assert!(!gate.wants_reading(Some(at(230, 11_000))));
     }
 }

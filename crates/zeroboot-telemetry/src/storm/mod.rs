@@ -18,8 +18,8 @@
 //! let at = |ms, faults| Reading { at: Duration::from_millis(ms), faults };
 //! assert_eq!(detector.observe(at(0, 0)), None);
 //! assert_eq!(detector.observe(at(20, 4_000)), None);
-//! let event = detector.observe(at(40, 10_000));
-//! assert!(matches!(event, Some(Event::Began { faults: 10_000, .. })));
+//! let event = detector.observe(at(40, 12_000));
+//! assert!(matches!(event, Some(Event::Began { faults: 12_000, .. })));
 //! ```
 
 mod counter;

@@ -247,12 +247,14 @@ impl Lookout {
         else {
             return;
         };
-        // Each part is judged by what came of it; the larger one counts more.
-        let after = faults.saturating_sub(current.faults);
+        // What came before it was seen and what came after are judged apart: the larger part counts.
         let early = current.parts.and_then(|parts| parts.kind_since(self.before, current.faults));
-        let late = parts.zip(current.parts.or(Some(self.before)));
-        let late = late.and_then(|(parts, earlier)| parts.kind_since(earlier, after));
-        let kind = if after > current.faults { late.or(early) } else { early.or(late) };
+        let (earlier, counted) = match current.parts {
+            Some(parts) => (parts, faults.saturating_sub(current.faults)),
+            None => (self.before, faults),
+        };
+        let late = parts.and_then(|parts| parts.kind_since(earlier, counted));
+        let kind = if counted > current.faults { late.or(early) } else { early.or(late) };
         self.before = parts.or(current.parts).unwrap_or(self.before);
 
         let (ms, peak_per_second, name) = (duration.as_millis(), peak.0, kind.map(Kind::name));
