@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use zeroboot::{Bytes, BytesError, Cpus, Network, Protection};
+use zeroboot::{Bytes, BytesError, Cpus, Network, Protection, StormAction};
 
 /// Runs code in sandboxes that are forked from a warm process.
 #[derive(Debug, Parser)]
@@ -96,6 +96,10 @@ pub(crate) struct RunOptions {
     /// Limit of processes and threads [strict: 64].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) pids: Option<u64>,
+    /// What to do about a burst of page faults, besides telling it: report (nothing else), throttle (less CPU time while it
+    /// lasts; needs cgroup v2 with a cpu controller), kill; or off: nobody looks [strict: report].
+    #[arg(long, value_name = "report|throttle|kill|off", value_parser = storm_action)]
+    pub(crate) storm: Option<StormAction>,
     /// A variable of the script's environment.
     #[arg(long, value_name = "K=V", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,
@@ -161,6 +165,11 @@ fn network(text: &str) -> Result<Network, String> {
 fn protection(text: &str) -> Result<Protection, String> {
     let found = Protection::ALL.into_iter().find(|protection| protection.name() == text);
     found.ok_or_else(|| format!("it is one of {}", Protection::ALL.map(Protection::name).join(", ")))
+}
+
+fn storm_action(text: &str) -> Result<StormAction, String> {
+    let found = StormAction::ALL.into_iter().find(|action| action.name() == text);
+    found.ok_or_else(|| format!("it is one of {}", StormAction::ALL.map(StormAction::name).join(", ")))
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use serde::Serialize;
-use zeroboot::{Account, CgroupUsage, Kib, Outcome, PoolCounters, RunError, Seal, Status};
+use zeroboot::{Account, CgroupUsage, Kib, Outcome, PoolCounters, RunError, Seal, Status, Storm, StormKind};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Document {
@@ -20,6 +20,8 @@ pub(crate) struct Document {
     stderr_b64: Option<String>,
     times_us: Option<Times>,
     faults: Option<Faults>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    storms: Vec<StormDocument>,
     memory: Option<Memory>,
     #[serde(skip_serializing_if = "Option::is_none")]
     copied_from: Option<Vec<CopiedFrom>>,
@@ -48,6 +50,20 @@ struct Times {
 struct Faults {
     minor: u64,
     major: u64,
+    /// Null when nobody looked.
+    storm: Option<bool>,
+}
+
+/// A burst of page faults.
+#[derive(Debug, Serialize)]
+struct StormDocument {
+    began_us: f64,
+    seen_us: f64,
+    duration_us: f64,
+    faults: u64,
+    peak_per_s: u64,
+    kind: Option<&'static str>,
+    action: &'static str,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -160,6 +176,7 @@ impl Document {
                 stderr_b64: None,
                 times_us: None,
                 faults: None,
+                storms: Vec::new(),
                 memory: None,
                 copied_from: None,
                 cpu_us: None,
@@ -186,7 +203,12 @@ impl Document {
                 total: us(times.total),
                 steps: times.steps.iter().map(|(name, time)| (*name, us(*time))).collect(),
             }),
-            faults: account.faults.map(|faults| Faults { minor: faults.minor, major: faults.major }),
+            faults: account.faults.map(|faults| Faults {
+                minor: faults.minor,
+                major: faults.major,
+                storm: account.storms.as_ref().map(|storms| !storms.is_empty()),
+            }),
+            storms: account.storms.iter().flatten().map(StormDocument::of).collect(),
             memory: Memory::of(account),
             copied_from: account.memory.and_then(|memory| memory.copied_kib).map(|_| copied_from(account)),
             cpu_us: account.cpu.map(|cpu| Cpu { user: us(cpu.user), system: us(cpu.system) }),
@@ -204,10 +226,25 @@ impl Ending {
             Status::Deadline => ("deadline", None, None),
             Status::OutputLimit => ("output", None, None),
             Status::MemoryLimit => ("memory", None, None),
+            Status::Storm => ("storm", None, None),
             // The type may grow; a kind without a name is not to be passed off as another.
             _ => ("other", None, None),
         };
         Self { kind, code, signal }
+    }
+}
+
+impl StormDocument {
+    fn of(storm: &Storm) -> Self {
+        Self {
+            began_us: us(storm.began),
+            seen_us: us(storm.seen),
+            duration_us: us(storm.duration),
+            faults: storm.faults,
+            peak_per_s: storm.peak.0,
+            kind: storm.kind.map(StormKind::name),
+            action: storm.action.name(),
+        }
     }
 }
 

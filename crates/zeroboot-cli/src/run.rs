@@ -165,6 +165,7 @@ fn policy(options: &RunOptions) -> Result<Policy, Failure> {
     limits.cpus = options.cpus.or(limits.cpus);
     limits.open_files = options.files.unwrap_or(limits.open_files);
     limits.processes = options.pids.unwrap_or(limits.processes);
+    policy.storm.action = options.storm.unwrap_or(policy.storm.action);
     let waive = |policy: Policy, protection| policy.protection(protection, Rule::Waive);
     Ok(options.waive.iter().copied().fold(policy, waive))
 }

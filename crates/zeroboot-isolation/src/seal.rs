@@ -85,6 +85,8 @@ pub enum Missing {
     MemoryLimit,
     /// No bound on its CPU time.
     CpuLimit,
+    /// No cgroup by which it could be throttled in a storm, which the policy asks for.
+    StormThrottle,
     /// The process has the user id of its reader: towards the kernel it is the same user.
     OwnUser,
 }
@@ -96,6 +98,7 @@ impl Missing {
             Self::Protection(protection) => protection.name(),
             Self::MemoryLimit => "memory limit",
             Self::CpuLimit => "cpu limit",
+            Self::StormThrottle => "storm throttle",
             Self::OwnUser => "own user id",
         }
     }

@@ -77,9 +77,7 @@ pub(crate) struct Stat {
 impl Stat {
     /// `None`: it does not look like that. `ticks` is how many a second has.
     pub(crate) fn parse(text: &[u8], ticks: u64) -> Option<Self> {
-        // The name may hold anything, parentheses too: what follows the last one is the kernel's.
-        let end = text.iter().rposition(|byte| *byte == b')')?;
-        let mut fields = text[end + 1..].trim_ascii().split(|byte| *byte == b' ');
+        let mut fields = Self::fields(text)?;
         let state = State::from_letter(char::from(*fields.next()?.first()?));
         let mut next = |skip| fields.nth(skip).and_then(|digits| number(digits, 10));
         Some(Self {
@@ -87,6 +85,20 @@ impl Stat {
             faults: Faults { minor: next(6)?, major: next(1)? },
             cpu: Cpu { user: from_ticks(next(1)?, ticks), system: from_ticks(next(0)?, ticks) },
         })
+    }
+
+    /// The faults alone.
+    pub(crate) fn faults(text: &[u8]) -> Option<Faults> {
+        let mut fields = Self::fields(text)?;
+        let mut next = |skip| fields.nth(skip).and_then(|digits| number(digits, 10));
+        Some(Faults { minor: next(7)?, major: next(1)? })
+    }
+
+    /// What follows the name, from the state on. The name may hold anything, parentheses too: what follows the last one is
+    /// the kernel's.
+    fn fields(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+        let end = text.iter().rposition(|byte| *byte == b')')?;
+        Some(text[end + 1..].trim_ascii().split(|byte| *byte == b' '))
     }
 }
 
@@ -106,7 +118,9 @@ mod tests {
         assert_eq!(stat.faults, Faults { minor: 101, major: 3 });
         let cpu = Cpu { user: Duration::from_millis(550), system: Duration::from_millis(660) };
         assert_eq!(stat.cpu, cpu);
+        assert_eq!(Stat::faults(text), Some(stat.faults));
         assert_eq!(Stat::parse(b"7 (x) S 1 7 7", 100), None);
+        assert_eq!(Stat::faults(b"7 (x) S 1 7 7"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A sandbox's own word about itself cannot be trusted, so everything here comes from what the kernel says
 //! about the process in `/proc`. A [`Sampler`] takes one picture; two pictures make a rate. With a [`Baseline`] of the
 //! process that it was forked from, the picture tells which pages were copied, from where, and which are new.
-//! [`Pressure`] tells what a machine or a cgroup waits for.
+//! [`Pressure`] tells what a machine or a cgroup waits for, [`storm`] when faults come in a burst.
 //!
 //! Of a process that is not dumpable, an ordinary user sees sums only; a process that has ended keeps its
 //! faults and CPU time until it is reaped. What cannot be known is `None`, never zero.
@@ -49,6 +49,7 @@ mod ranges;
 mod sample;
 mod sampler;
 mod scan;
+pub mod storm;
 
 pub use baseline::Baseline;
 pub use error::{SampleError, Source};

@@ -5,12 +5,24 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::uio::pread;
+use nix::unistd::{SysconfVar, sysconf};
 
 /// The size of an entry in the file.
 const ENTRY: usize = size_of::<Entry>();
 
 /// How many entries are read at once. The kernel walks 512 between two breaths.
 const ENTRIES: usize = 4096;
+
+/// The size of a page, in bytes.
+pub(crate) fn page_size() -> u64 {
+    setting(SysconfVar::PAGE_SIZE, 4096)
+}
+
+/// A number of the system's that is always known; a number must stand here all the same.
+pub(crate) fn setting(name: SysconfVar, otherwise: u64) -> u64 {
+    let value = sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
+    value.filter(|value| *value > 0).unwrap_or(otherwise)
+}
 
 /// What is known of one page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use nix::errno::Errno;
-use nix::unistd::{Pid, SysconfVar, sysconf};
+use nix::unistd::{Pid, SysconfVar};
 
 use crate::baseline::Baseline;
 use crate::counters::{Rollup, Stat, Status};
@@ -16,7 +16,7 @@ use crate::error::{SampleError, Source};
 use crate::kib::Kib;
 use crate::maps;
 use crate::page_map::{OwnPages, PageMap};
-use crate::pagemap::{Entry, Pagemap};
+use crate::pagemap::{Entry, Pagemap, page_size, setting};
 use crate::ranges::push;
 use crate::sample::{Memory, Sample};
 use crate::scan::Scan;
@@ -60,10 +60,8 @@ impl Sampler {
     /// One without a baseline: what a process has for itself is not divided further.
     #[must_use]
     pub fn new() -> Self {
-        let setting = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
-        // Both are always known; a number must stand here all the same.
-        let page = setting(SysconfVar::PAGE_SIZE).filter(|size| *size > 0).unwrap_or(4096);
-        let ticks = setting(SysconfVar::CLK_TCK).filter(|ticks| *ticks > 0).unwrap_or(100);
+        let page = page_size();
+        let ticks = setting(SysconfVar::CLK_TCK, 100);
         let own = Directory::of(Pid::this()).ok().and_then(|own| own.open(Source::Pagemap).ok());
         Self {
             baseline: None,

@@ -58,14 +58,16 @@
 
 pub use zeroboot_isolation::cgroup::{Bounds as CgroupBounds, Usage as CgroupUsage};
 pub use zeroboot_isolation::policy::{
-    Bytes, BytesError, Cpus, CpusError, Limits, Network, Policy, Protection, Protections, Rule,
+    Bytes, BytesError, Cpus, CpusError, Limits, Network, Policy, Protection, Protections, Rule, StormAction,
+    StormPolicy,
 };
 pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
 pub use zeroboot_runtime::function::{init, write_heavy};
 pub use zeroboot_runtime::host::{
-    Account, BuildError, CopiedFrom, Cpu, Faults, Finding, HostReport, Input, Interpreter, InterpreterError,
-    Memory, Outcome, Output, PolicyFileError, Pool, PoolCounters, PoolError, PoolOptions, Request, RunError,
-    Sandbox, SpawnError, Status, Template, TemplateBuilder, Times, ViewError, examine_host, read_policy,
+    Account, BuildError, CopiedFrom, Cpu, FaultRate, Faults, Finding, HostReport, Input, Interpreter,
+    InterpreterError, Memory, Outcome, Output, PolicyFileError, Pool, PoolCounters, PoolError, PoolOptions,
+    Request, RunError, Sandbox, SpawnError, Status, Storm, StormKind, Template, TemplateBuilder, Times,
+    ViewError, examine_host, read_policy,
 };
 #[cfg(feature = "tokio")]
 pub use zeroboot_runtime::tokio;

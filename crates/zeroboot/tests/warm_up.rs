@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use common::{run, skip};
+use common::{run, skip, virtualenv};
 use libtest_mimic::{Failed, Trial};
 use zeroboot::{BuildError, Bytes, Interpreter, InterpreterError, Template};
 
@@ -339,18 +339,6 @@ fn thread() -> Result<(), Failed> {
 fn socket() -> Result<(), Failed> {
     let file = WarmFile::new("socket", "import socket\npair = socket.socketpair()\n")?;
     refused(Template::python().warm_file(&file.0).build(), &["socket"])
-}
-
-/// The virtualenv with numpy and pandas, or the reason why there is none.
-fn virtualenv() -> Result<PathBuf, &'static str> {
-    let path = std::env::var_os("ZEROBOOT_TEST_VENV").ok_or("no virtualenv with numpy and pandas")?;
-    let python = PathBuf::from(path).join("bin/python3");
-    match Interpreter::probe(&python) {
-        Err(InterpreterError::Hidden { .. }) => {
-            Err("the virtualenv lies below a directory that is private in a sandbox")
-        }
-        _ => Ok(python),
-    }
 }
 
 fn scientific() -> Result<(), Failed> {

@@ -10,7 +10,7 @@
 //! | warden, stage 2 | [`Leaves::make`]: a leaf with its limits, for each parked shell |
 //! | shell | born in the leaf, it makes that the root of a cgroup namespace, which the sandbox joins: its own path is `/` |
 //! | template | forks the sandbox into that leaf |
-//! | host | [`GroupReader::bounds`]: what holds, read back |
+//! | host | [`GroupReader::bounds`]: what holds, read back; [`LeafReader::set_cpus`]: less CPU time for a while |
 //! | warden, stage 2 | [`Leaf::usage`], [`Leaf::kill`], [`Leaves::remove`] |
 //! | warden, stage 1 | drops the [`Group`]: nothing stays, even when the host was killed |
 //!
@@ -30,7 +30,7 @@ use nix::sys::stat::Mode;
 
 pub use group::{Group, GroupError};
 pub use leaf::{Leaf, LeafError, Leaves, LeavesError, Usage, enter_namespace};
-pub use reader::{Bounds, BoundsError, GroupReader};
+pub use reader::{Bounds, BoundsError, GroupReader, LeafReader};
 
 /// The shell is in the leaf of its sandbox, and one process more.
 const SHELL: u64 = 1;

@@ -6,9 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 
 use super::group::remove;
-use super::{Controller, Controllers, SHELL, read};
+use super::{Controller, Controllers, SHELL, read, write};
 use crate::policy::{Bytes, Cpus};
 
 /// The cgroup of one template, as its host sees it.
@@ -47,6 +49,19 @@ impl GroupReader {
         remove(self.parent.as_fd(), &self.name)
     }
 
+    /// Opens the leaf that these bounds were read from.
+    ///
+    /// # Errors
+    /// What the kernel answered: `ENOENT` when it is gone.
+    pub fn open_leaf(&self, bounds: &Bounds) -> io::Result<LeafReader> {
+        let (_, leaf) = bounds.leaf.rsplit_once('/').ok_or(Errno::EINVAL)?;
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        Ok(LeafReader {
+            directory: openat(&self.directory, leaf, flags, Mode::empty())?,
+            controllers: self.controllers,
+        })
+    }
+
     /// What holds for the process whose directory in `/proc` this is; `None` when it is in no leaf of this cgroup.
     ///
     /// # Errors
@@ -72,6 +87,37 @@ impl GroupReader {
             cpus: bound(Controller::Cpu, "cpu.max")?.and_then(|text| Cpus::from_quota(&text)),
             leaf: format!("{}/{leaf}", self.name),
         }))
+    }
+}
+
+/// The cgroup of one sandbox, as its host sees it.
+#[derive(Debug)]
+pub struct LeafReader {
+    directory: OwnedFd,
+    controllers: Controllers,
+}
+
+impl LeafReader {
+    /// What is counted and can be bounded in it.
+    #[must_use]
+    pub fn controllers(&self) -> Controllers {
+        self.controllers
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// Sets how much CPU time it has from now on; `None`: as much as there is. What has run ahead of a lower limit waits.
+    ///
+    /// # Errors
+    /// What the kernel answered: `ENOENT` without the controller, `ENODEV` when the cgroup is gone.
+    ///
+    /// Manual: [cgroup v2](https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files), `cpu.max`.
+    pub fn set_cpus(&self, cpus: Option<Cpus>) -> io::Result<()> {
+        write(self.directory(), "cpu.max", &cpus.map_or_else(|| "max".to_owned(), Cpus::to_quota))
     }
 }
 

@@ -4,12 +4,14 @@
 //! [`crate::seal`]).
 
 mod protection;
+mod storm;
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 pub use protection::{Protection, Protections, Rule};
+pub use storm::{StormAction, StormPolicy};
 
 /// An amount of memory or of file content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -198,6 +200,8 @@ pub struct Policy {
     pub network: Network,
     /// How much each protection is wanted.
     pub protections: Protections,
+    /// What is done about bursts of page faults.
+    pub storm: StormPolicy,
 }
 
 impl Policy {
@@ -252,6 +256,13 @@ impl Policy {
     #[must_use]
     pub fn network(mut self, network: Network) -> Self {
         self.network = network;
+        self
+    }
+
+    /// Sets what is done about bursts of page faults.
+    #[must_use]
+    pub fn storm(mut self, storm: StormPolicy) -> Self {
+        self.storm = storm;
         self
     }
 

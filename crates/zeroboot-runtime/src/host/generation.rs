@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::{debug, debug_span};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_isolation::cgroup::{Controller, Controllers, GroupReader};
-use zeroboot_isolation::policy::{Policy, Protection, Protections, Rule};
+use zeroboot_isolation::policy::{Policy, Protection, Protections, Rule, StormAction};
 use zeroboot_isolation::seal::SealReader;
 use zeroboot_isolation::world::IdMap;
 
@@ -37,7 +37,7 @@ pub(super) struct Generation {
     seals: SealReader,
     /// Once it serves.
     meter: Option<Meter>,
-    protections: Protections,
+    policy: Policy,
     group: Option<GroupReader>,
     ready: Ready,
     wear: Wear,
@@ -57,14 +57,14 @@ impl Generation {
         let seals = SealReader::new()?;
         let process = start_warden(far_warden)?;
         let (control, warden) = (Some(control), Some(warden));
-        let protections = recipe.policy.protections;
+        let policy = recipe.policy;
         let mut generation = Self {
             control,
             warden,
             process,
             seals,
             meter: None,
-            protections,
+            policy,
             group: None,
             ready: Ready::default(),
             wear: Wear::new(),
@@ -113,7 +113,18 @@ impl Generation {
 
     /// What its sandboxes must have.
     pub(super) fn protections(&self) -> Protections {
-        self.protections
+        self.policy.protections
+    }
+
+    /// What they may do and take.
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whether they cannot be throttled in a storm although they should.
+    pub(super) fn lacks_throttle(&self) -> bool {
+        let has_cpu = |group: &GroupReader| group.controllers().has(Controller::Cpu);
+        self.policy.storm.action == StormAction::Throttle && !self.group.as_ref().is_some_and(has_cpu)
     }
 
     /// What was done to its memory.
@@ -138,7 +149,10 @@ impl Generation {
             FromWarden::Unshared(Err(cause)) => {
                 debug!(cause, "no cgroup: each process is limited for itself")
             }
-            FromWarden::NoGroup(NoGroup { cause, remedy }) => {
+            FromWarden::NoGroup(NoGroup { cause, mut remedy }) => {
+                if self.policy.storm.action == StormAction::Throttle {
+                    remedy.push_str("; or have storms reported, not throttled");
+                }
                 return Err(BuildError::Cgroup { cause, remedy });
             }
             FromWarden::Failed(text) => return Err(BuildError::Warden(text)),
@@ -251,7 +265,7 @@ fn bounds(policy: &Policy, ids: IdMap) -> Result<Option<CgroupSetup>, BuildError
     if policy.protections.wants(Protection::ProcessLimit) {
         wanted = wanted.with(Controller::Pids);
     }
-    if policy.limits.cpus.is_some() {
+    if policy.limits.cpus.is_some() || policy.storm.action == StormAction::Throttle {
         (wanted, needed) = (wanted.with(Controller::Cpu), needed.with(Controller::Cpu));
     }
     if counts {

@@ -11,7 +11,8 @@
 //! | `template` | the handle: asks, and builds again when the template has died |
 //! | `wear` | how worn that is, and when another one takes its place |
 //! | `pool` | sandboxes that are made before they are asked for |
-//! | `sandbox`, `run`, `pump` | one sandbox, from the request to the last byte |
+//! | `sandbox`, `live`, `run`, `pump` | one sandbox, from the request to the last byte |
+//! | `storm` | its bursts of page faults: who looks, and what is done |
 //! | `outcome` | what is known afterwards |
 //! | `examine` | what this host can enforce |
 //!
@@ -24,6 +25,7 @@ mod error;
 mod examine;
 mod generation;
 mod interpreter;
+mod live;
 mod meter;
 mod outcome;
 mod policy_file;
@@ -34,6 +36,7 @@ mod recipe;
 mod request;
 mod run;
 mod sandbox;
+mod storm;
 mod template;
 mod view;
 mod wear;
@@ -42,7 +45,9 @@ pub use builder::{Command, Function, Python, TemplateBuilder};
 pub use error::{BuildError, RunError, SpawnError};
 pub use examine::{Finding, HostReport, examine_host};
 pub use interpreter::{Interpreter, InterpreterError};
-pub use outcome::{Account, CopiedFrom, Cpu, Faults, Memory, Outcome, Status, Times};
+pub use outcome::{
+    Account, CopiedFrom, Cpu, FaultRate, Faults, Memory, Outcome, Status, Storm, StormKind, Times,
+};
 pub use policy_file::{PolicyFileError, read_policy};
 pub use pool::{Pool, PoolCounters, PoolError, PoolOptions};
 pub use request::{Input, Output, Request};

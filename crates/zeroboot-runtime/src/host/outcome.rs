@@ -7,8 +7,10 @@ use std::time::Duration;
 use zeroboot_fork::{Exit, ExitStatus};
 use zeroboot_isolation::cgroup::Usage;
 use zeroboot_isolation::child::Stamps;
+use zeroboot_isolation::policy::StormAction;
 use zeroboot_isolation::seal::Seal;
 use zeroboot_telemetry::Kib;
+pub use zeroboot_telemetry::storm::{FaultRate, Kind as StormKind};
 pub use zeroboot_telemetry::{Cpu, Faults, Memory};
 
 use crate::protocol::SpawnStamps;
@@ -28,6 +30,8 @@ pub enum Status {
     /// It was ended when it had taken too much memory: by its cgroup. Where there is none each process is refused more
     /// memory than it may have, and ends as it likes.
     MemoryLimit,
+    /// It was ended since it had faulted on so many pages in so short a time, as its policy wants.
+    Storm,
 }
 
 impl Status {
@@ -56,6 +60,7 @@ impl fmt::Display for Status {
             Self::Deadline => f.write_str("ended at its deadline"),
             Self::OutputLimit => f.write_str("ended at its output limit"),
             Self::MemoryLimit => f.write_str("ended at its memory limit"),
+            Self::Storm => f.write_str("ended for a storm of page faults"),
         }
     }
 }
@@ -108,6 +113,37 @@ pub struct Account {
     pub peak: Option<Kib>,
     /// What its cgroup has counted; nothing where it had none.
     pub cgroup: Usage,
+    /// Its bursts of page faults, in order, the first [`Storm::MOST`] of them. `None` when nobody looked: the policy says so, or
+    /// a warning has said why. One that ends within 10 ms has had none.
+    pub storms: Option<Vec<Storm>>,
+}
+
+/// A burst of page faults: of the sandbox's first process, or of all its processes where it has a cgroup with a memory
+/// controller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Storm {
+    /// When it began, after the first user instruction.
+    pub began: Duration,
+    /// When that was known.
+    pub seen: Duration,
+    /// How long it took, to the end of the sandbox if it did not end before.
+    pub duration: Duration,
+    /// Faults in that time.
+    pub faults: u64,
+    /// The fastest average over an eighth of the time within which one begins.
+    pub peak: FaultRate,
+    /// What most of them were for. `None` when that is not known: as an ordinary user, of a sandbox that was ended, or when
+    /// the memory was given back at once.
+    pub kind: Option<StormKind>,
+    /// What was done about it: nothing but [`Report`](StormAction::Report) where something else could not be done, which the
+    /// seal or a warning says, and where the sandbox has ended first.
+    pub action: StormAction,
+}
+
+impl Storm {
+    /// How many of a sandbox are told of. Something is done about later ones all the same.
+    pub const MOST: usize = 64;
 }
 
 /// A part of a sandbox's copied memory.
@@ -130,6 +166,10 @@ impl fmt::Display for Account {
         let parts = self.memory.and_then(|memory| memory.private_kib.zip(memory.shared_kib));
         if let Some((private, shared)) = parts {
             write!(f, ", {private} private, {shared} shared")?;
+        }
+        for storm in self.storms.iter().flatten() {
+            let Storm { faults, duration, .. } = storm;
+            write!(f, ", a storm of {faults} faults in {}", Short(*duration))?;
         }
         Ok(())
     }

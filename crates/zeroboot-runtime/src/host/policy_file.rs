@@ -11,6 +11,14 @@
 //! file-size = "10M"      # of one file
 //! tmp = "64M"            # of each private file system
 //!
+//! [storm]                # bursts of page faults
+//! action = "report"      # or "off", "throttle", "kill"
+//! faults = 10240         # one begins with so many faults
+//! within-ms = 100        # in so many milliseconds
+//! calm-faults = 2048     # and ends when there were fewer
+//! calm-ms = 200          # in so many milliseconds
+//! throttle-cpus = 0.1    # CPU time per time of a throttled sandbox
+//!
 //! [protections]          # "require", "prefer" or "waive"; the names are those of `Protection::name`
 //! landlock = "prefer"
 //! ```
@@ -18,10 +26,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
-use zeroboot_isolation::policy::{Bytes, CpusError, Network, Policy, Protection, Rule};
+use zeroboot_isolation::policy::{
+    Bytes, Cpus, CpusError, Network, Policy, Protection, Rule, StormAction, StormPolicy,
+};
 
 use crate::words;
 
@@ -75,6 +86,8 @@ struct File {
     #[serde(default)]
     limits: Limits,
     #[serde(default)]
+    storm: Storm,
+    #[serde(default)]
     protections: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
@@ -87,6 +100,17 @@ struct Limits {
     cpus: Option<Spanned<Decimal>>,
     file_size: Option<Spanned<String>>,
     tmp: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Storm {
+    action: Option<Spanned<String>>,
+    faults: Option<Spanned<u64>>,
+    within_ms: Option<Spanned<u64>>,
+    calm_faults: Option<Spanned<u64>>,
+    calm_ms: Option<Spanned<u64>>,
+    throttle_cpus: Option<Spanned<Decimal>>,
 }
 
 /// A number with or without a point: TOML tells them apart.
@@ -137,8 +161,8 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
     let file: File = toml::from_str(text).map_err(|error| Mistake {
         at: error.span().map_or(0, |span| span.start),
         cause: error.message().to_owned(),
-        remedy: "network, and the tables [limits] (pids, files, memory, cpus, file-size, tmp) and [protections] can stand \
-                 there"
+        remedy: "network, and the tables [limits] (pids, files, memory, cpus, file-size, tmp), [storm] (action, faults, \
+                 within-ms, calm-faults, calm-ms, throttle-cpus) and [protections] can stand there"
             .to_owned(),
     })?;
     let mut policy = Policy::strict();
@@ -163,12 +187,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
         policy = policy.memory(amount(&size, LEAST_MEMORY)?);
     }
     if let Some(cpus) = cpus {
-        let number = cpus.as_ref().to_string();
-        policy = policy.cpus(
-            number
-                .parse()
-                .map_err(|error: CpusError| wrong(&cpus, format!("{number} is {error}"), "say 1.5"))?,
-        );
+        policy = policy.cpus(processors(&cpus)?);
     }
     if let Some(size) = file_size {
         policy = policy.file_size(amount(&size, Bytes(0))?);
@@ -176,10 +195,44 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
     if let Some(size) = tmp {
         policy = policy.tmp(amount(&size, LEAST_TMP)?);
     }
+    policy = policy.storm(storm(&file.storm)?);
     for (name, rule) in &file.protections {
         policy = policy.protection(protection(name)?, rule_of(rule)?);
     }
     Ok(policy)
+}
+
+fn storm(said: &Storm) -> Result<StormPolicy, Mistake> {
+    let mut storm = StormPolicy::default();
+    if let Some(name) = &said.action {
+        storm.action = action(name)?;
+    }
+    let faults = |said: &Option<_>, usual| said.as_ref().map_or(Ok(usual), |faults| at_least(faults, 1));
+    let time = |said: &Option<_>, usual| said.as_ref().map_or(Ok(usual), milliseconds);
+    let begin = (faults(&said.faults, storm.begin_faults)?, time(&said.within_ms, storm.begin_within)?);
+    let end = (faults(&said.calm_faults, storm.end_faults)?, time(&said.calm_ms, storm.end_within)?);
+    if let Some(cpus) = &said.throttle_cpus {
+        storm.throttle = processors(cpus)?;
+    }
+    Ok(storm.begins_at(begin.0, begin.1).ends_below(end.0, end.1))
+}
+
+fn action(name: &Spanned<String>) -> Result<StormAction, Mistake> {
+    let found = StormAction::ALL.into_iter().find(|action| action.name() == name.as_ref());
+    found.ok_or_else(|| {
+        let known = StormAction::ALL.map(StormAction::name).join(", ");
+        wrong(name, format!("there is no action {:?}", name.as_ref()), format!("it is one of {known}"))
+    })
+}
+
+fn milliseconds(count: &Spanned<u64>) -> Result<Duration, Mistake> {
+    let least = u64::try_from(StormPolicy::SHORTEST.as_millis()).unwrap_or_default();
+    at_least(count, least).map(Duration::from_millis)
+}
+
+fn processors(number: &Spanned<Decimal>) -> Result<Cpus, Mistake> {
+    let text = number.as_ref().to_string();
+    text.parse().map_err(|error: CpusError| wrong(number, format!("{text} is {error}"), "say 1.5"))
 }
 
 fn wrong<T>(place: &Spanned<T>, cause: String, remedy: impl Into<String>) -> Mistake {
@@ -226,8 +279,6 @@ fn rule_of(name: &Spanned<String>) -> Result<Rule, Mistake> {
 
 #[cfg(test)]
 mod tests {
-    use zeroboot_isolation::policy::Cpus;
-
     use super::*;
 
     fn refused(text: &str, line: usize, words: &str) {
@@ -242,6 +293,7 @@ mod tests {
     fn what_is_said_is_set_and_the_rest_is_strict() {
         assert_eq!(policy("").ok(), Some(Policy::strict()));
         let text = "network = \"none\"\n[limits]\npids = 3\nfiles = 32\nmemory = \"9M\"\ncpus = 2\nfile-size = \"1M\"\ntmp = \"2M\"\n\
+                    [storm]\naction = \"kill\"\nfaults = 9\nwithin-ms = 30\ncalm-ms = 40\nthrottle-cpus = 0.5\n\
                     [protections]\nlandlock = \"prefer\"\nfilter = \"waive\"\nkeyring = \"require\"\n";
         let wanted = Policy::strict()
             .processes(3)
@@ -250,6 +302,12 @@ mod tests {
             .cpus(Cpus::milli(2000))
             .file_size(Bytes::mebi(1))
             .tmp(Bytes::mebi(2))
+            .storm(
+                StormPolicy::of(StormAction::Kill)
+                    .begins_at(9, Duration::from_millis(30))
+                    .ends_below(2048, Duration::from_millis(40))
+                    .throttled_to(Cpus::milli(500)),
+            )
             .protection(Protection::Landlock, Rule::Prefer)
             .protection(Protection::Filter, Rule::Waive)
             .protection(Protection::Keyring, Rule::Require);
@@ -270,6 +328,11 @@ mod tests {
         refused("[limits]\ncpus = 0\n", 2, "not a number of processors");
         refused("[limits]\ncpus = -0.5\n", 2, "not a number of processors");
         refused("[limits]\ncpus = \"many\"\n", 2, "");
+        refused("[storm]\naction = \"panic\"\n", 2, "no action");
+        refused("[storm]\nfault = 1\n", 2, "unknown field `fault`");
+        refused("[storm]\nfaults = 0\n", 2, "too few");
+        refused("[storm]\n\nwithin-ms = 19\n", 3, "too few");
+        refused("[storm]\nthrottle-cpus = 0\n", 2, "not a number of processors");
         refused("[protections]\nfilter = \"off\"\n", 2, "no rule");
         refused("[protections]\nlandlock = \"prefer\"\nwalls = \"waive\"\n", 3, "no protection");
         refused("network = \"host\"\n", 1, "no network");

@@ -11,10 +11,12 @@ use zeroboot_fork::{Exit, ExitStatus};
 use zeroboot_telemetry::{Cpu, Faults, Kib};
 
 use super::error::RunError;
+use super::live::Live;
 use super::outcome::{Account, Outcome, Status};
 use super::pump::{FromSandbox, IntoSandbox, Moved};
 use super::request::Request;
-use super::sandbox::{Live, Sandbox};
+use super::sandbox::Sandbox;
+use super::storm::{Lookout, News};
 
 /// How long a killed sandbox may take to go.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +32,7 @@ struct Run {
     killed: Option<Status>,
     cancel: Option<PipeReader>,
     deadline: Instant,
+    storms: Lookout,
 }
 
 /// Sees a sandbox with its job to its end.
@@ -37,6 +40,7 @@ pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunEr
     let _span = debug_span!("run").entered();
     let pass = |stream| move |source| RunError::Pass { stream, source };
     let mut run = Run {
+        storms: Lookout::begin(&sandbox.live),
         live: sandbox.live,
         stdin: IntoSandbox::new(sandbox.stdin, request.stdin),
         stdout: FromSandbox::new(sandbox.stdout, request.stdout).map_err(pass("standard output"))?,
@@ -74,6 +78,10 @@ impl Run {
             return Ok(());
         }
 
+        // Of one that is ended already nothing more is done about its storms.
+        if self.killed.is_none() {
+            self.storms.look_if_due(&mut self.live);
+        }
         let sources = [
             self.live.report.as_ref().map(|report| PollFd::new(report.as_fd(), PollFlags::POLLIN)),
             self.live.channel_waits_for(),
@@ -81,9 +89,11 @@ impl Run {
             self.stdout.waits_for(),
             self.stderr.waits_for(),
             self.cancel.as_ref().map(|cancel| PollFd::new(cancel.as_fd(), PollFlags::POLLIN)),
+            self.storms.waits_for(),
         ];
         let present = sources.each_ref().map(Option::is_some);
         let mut polled: Vec<PollFd<'_>> = sources.into_iter().flatten().collect();
+        let left = self.storms.due().map_or(left, |due| due.min(left));
         let timeout =
             if gone { PollTimeout::NONE } else { PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX) };
         match poll(&mut polled, timeout) {
@@ -92,12 +102,15 @@ impl Run {
             Err(errno) => return Err(RunError::Wait(errno)),
         }
         let mut answers = polled.iter().map(|source| source.any() == Some(true));
-        let [report, channel, stdin, stdout, stderr, cancelled] =
+        let [report, channel, stdin, stdout, stderr, cancelled, storm] =
             present.map(|is| is && answers.next() == Some(true));
 
         if cancelled {
             // With its report everything of it goes.
             return Err(RunError::Cancelled);
+        }
+        if storm && self.storms.hear(&self.live) == News::Deadly && self.killed.is_none() {
+            self.kill(Status::Storm);
         }
         if stdin {
             self.stdin.step().map_err(|source| RunError::Pass { stream: "standard input", source })?;
@@ -152,7 +165,7 @@ impl Run {
         }
         let status = match (self.killed, self.live.exit) {
             // What it had done by itself before it was killed counts.
-            (Some(Status::Deadline), Some(exit)) if !was_killed(exit) => Status::of(exit),
+            (Some(Status::Deadline | Status::Storm), Some(exit)) if !was_killed(exit) => Status::of(exit),
             (Some(why), _) => why,
             (None, Some(exit)) if was_killed(exit) && self.live.counted.oom_kills > Some(0) => {
                 Status::MemoryLimit
@@ -162,8 +175,10 @@ impl Run {
         };
         let usage = self.live.exit.map(|exit| exit.usage);
         let measured = self.live.measured.take();
+        let times = self.live.times(self.stdout.first());
         let account = Account {
-            times: self.live.times(self.stdout.first()),
+            storms: self.storms.finish(&self.live, measured.as_ref(), times.spawn),
+            times,
             faults: usage.map(|usage| Faults { minor: usage.minor_faults, major: usage.major_faults }),
             cpu: usage.map(|usage| Cpu { user: usage.user, system: usage.system }),
             memory: measured.as_ref().map(|measured| measured.memory),

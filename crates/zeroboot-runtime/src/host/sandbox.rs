@@ -1,7 +1,8 @@
-//! One sandbox, from the request until its process is sealed and measured.
+//! One sandbox: asking a template for it, waiting until it is ready, and the handle of one that waits for its run.
+//!
+//! Never here: what is said to its process and heard of it.
 
-use std::collections::VecDeque;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,20 +11,16 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use tracing::debug_span;
-use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_fork::{Exit, monotonic_ns, pidfd_signal};
-use zeroboot_isolation::cgroup::Usage;
-use zeroboot_isolation::child::Stamps;
-use zeroboot_isolation::policy::Protections;
-use zeroboot_isolation::seal::{Namespace, Reading, Seal, SealError};
+use zeroboot_fork::{fd, monotonic_ns};
+use zeroboot_isolation::seal::Seal;
 
 use super::error::{RunError, SpawnError};
 use super::generation::Generation;
-use super::meter::Measured;
-use super::outcome::{Outcome, Times, steps};
+use super::live::Live;
+use super::outcome::Outcome;
 use super::request::{Input, Request};
 use super::run;
-use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Report, SPAWN_REQUEST, SpawnStamps, When};
+use crate::protocol::{SPAWN_REQUEST, When};
 
 /// A sandbox that is ready for one run. It ends when its handle is dropped.
 #[derive(Debug)]
@@ -33,47 +30,6 @@ pub struct Sandbox {
     pub(super) stdin: Option<OwnedFd>,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
-}
-
-/// What is known of a sandbox's process, and the ways to it.
-#[derive(Debug)]
-pub(super) struct Live {
-    /// Kept alive for as long as the sandbox is.
-    pub(super) generation: Arc<Generation>,
-    channel: OwnedFd,
-    /// Whether the sandbox has closed its end of the channel.
-    pub(super) channel_closed: bool,
-    /// `None` after its end of file: everything is gone then.
-    pub(super) report: Option<OwnedFd>,
-    pub(super) asked: u64,
-    spawned: Option<Spawned>,
-    /// Begun while it hardens itself.
-    reading: Option<Reading>,
-    ready: Option<Stamps>,
-    seal: Option<Seal>,
-    /// Packets that are still to be sent.
-    queue: VecDeque<Vec<u8>>,
-    go_due: bool,
-    /// Whether something runs ahead of the job.
-    runs_ahead: bool,
-    /// How long its claim took, if it was parked; `asked` is when that began.
-    pub(super) claimed: Option<Duration>,
-    pub(super) exit: Option<Exit>,
-    /// What its cgroup had counted when it ended.
-    pub(super) counted: Usage,
-    pub(super) measured: Option<Measured>,
-    pub(super) work_done: Option<u64>,
-    pub(super) answer: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct Spawned {
-    stamps: SpawnStamps,
-    /// As this process numbers it.
-    pid: u32,
-    shell: OwnedFd,
-    /// Keeps the number from being used again unnoticed: a gone process is seen as such.
-    _process: OwnedFd,
 }
 
 /// Which standard input a sandbox gets.
@@ -128,31 +84,7 @@ impl Sandbox {
         let (report, far_report) = fd::pair().map_err(resource("a report socket"))?;
         do_not_block(&channel).map_err(resource("a channel that does not block"))?;
 
-        let (go_due, runs_ahead) = (matches!(first, First::Job(_)), matches!(first, First::Ahead(_)));
-        let queue = match first {
-            First::Nothing => VecDeque::new(),
-            First::Job(packets) | First::Ahead(packets) => packets.into(),
-        };
-        let mut live = Live {
-            generation: Arc::clone(generation),
-            channel,
-            channel_closed: false,
-            report: Some(report),
-            asked,
-            spawned: None,
-            reading: None,
-            ready: None,
-            seal: None,
-            queue,
-            go_due,
-            runs_ahead,
-            claimed: None,
-            exit: None,
-            counted: Usage::default(),
-            measured: None,
-            work_done: None,
-            answer: Vec::new(),
-        };
+        let mut live = Live::new(generation, channel, report, asked, first);
         live.flush()?;
         let far = [&far_in, &far_out, &far_err, &far_channel, &far_report].map(AsFd::as_fd);
         match fd::send(generation.control(), &SPAWN_REQUEST, &far) {
@@ -169,7 +101,7 @@ impl Sandbox {
     pub(super) fn await_ready(&mut self, patience: Duration) -> Result<(), SpawnError> {
         let _span = debug_span!("await_ready").entered();
         let deadline = Instant::now() + patience;
-        while self.live.seal.is_none() || self.live.runs_ahead {
+        while !self.live.is_ready() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(SpawnError::TooSlow(patience));
@@ -202,7 +134,7 @@ impl Sandbox {
     /// What holds it, read from outside.
     #[must_use]
     pub fn seal(&self) -> Option<&Seal> {
-        self.live.seal.as_ref()
+        self.live.seal()
     }
 
     /// Runs a request to its end. A sandbox runs one; nothing of it is used again.
@@ -212,208 +144,9 @@ impl Sandbox {
     pub fn run(mut self, mut request: Request) -> Result<Outcome, RunError> {
         // Whoever has it has waited for its seal.
         let packets = std::mem::take(&mut request.job).packets(When::AtOnce).map_err(SpawnError::from)?;
-        self.live.queue = packets.into();
-        self.live.flush()?;
+        self.live.send_job(packets)?;
         run::drive(self, request)
     }
-}
-
-impl Live {
-    /// Sends what is still to be sent, as far as the socket takes it.
-    pub(super) fn flush(&mut self) -> Result<(), SpawnError> {
-        while let Some(packet) = self.queue.front() {
-            match fd::send(self.channel.as_fd(), packet, &[]) {
-                Ok(()) => drop(self.queue.pop_front()),
-                Err(Errno::EAGAIN) => return Ok(()),
-                // It has ended: the report says how.
-                Err(Errno::EPIPE | Errno::ECONNRESET) => self.queue.clear(),
-                Err(errno) => return Err(SpawnError::Talk(errno)),
-            }
-        }
-        if self.go_due && self.seal.is_some() {
-            self.go_due = false;
-            self.queue.push_back(HostWord::GO.to_vec());
-            return self.flush();
-        }
-        Ok(())
-    }
-
-    /// What the channel waits for; `None` when nothing more can come of it.
-    pub(super) fn channel_waits_for(&self) -> Option<PollFd<'_>> {
-        if self.channel_closed {
-            return None;
-        }
-        let unsent = if self.queue.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
-        Some(PollFd::new(self.channel.as_fd(), PollFlags::POLLIN | unsent))
-    }
-
-    /// Reads one packet of the report.
-    pub(super) fn read_report(&mut self) -> Result<(), SpawnError> {
-        let Some(report) = &self.report else { return Ok(()) };
-        let mut packet = [0; Report::SIZE];
-        let received = match fd::receive(report.as_fd(), &mut packet, Waiting::DontWait) {
-            Err(Errno::EAGAIN) => return Ok(()),
-            Err(Errno::ECONNRESET) => {
-                self.report = None;
-                return Ok(());
-            }
-            result => result.map_err(SpawnError::Talk)?,
-        };
-        if received.length == 0 {
-            self.report = None;
-            return Ok(());
-        }
-        let report =
-            Report::decode(&packet[..received.length]).map_err(|_| SpawnError::Talk(Errno::EBADMSG))?;
-        match report {
-            Report::Spawned(stamps) => {
-                let [process, shell] = received.fds.exactly().ok_or(SpawnError::Talk(Errno::EBADMSG))?;
-                // A process that is gone already has no number; its end is reported next.
-                if let Some(pid) = pid_of(process.as_fd()) {
-                    self.spawned = Some(Spawned { stamps, pid, shell, _process: process });
-                    let begun = debug_span!("begin_seal").in_scope(|| self.generation.seals().begin(pid));
-                    self.reading = alive(begun)?;
-                }
-                self.read_seal()?;
-                if self.work_done.is_some() {
-                    self.measure();
-                }
-                Ok(())
-            }
-            Report::Refused(failure) => Err(SpawnError::Refused(failure)),
-            Report::Exited(exit, counted) => {
-                self.exit = Some(exit);
-                self.counted = counted;
-                self.work_done.get_or_insert_with(monotonic_ns);
-                Ok(())
-            }
-        }
-    }
-
-    /// Reads one packet of the channel. Everything but the first is the sandbox's word; it may lie, to its own account.
-    /// Gives how many bytes count as output: those of an answer, and whatever has no meaning.
-    pub(super) fn read_channel(&mut self) -> Result<usize, SpawnError> {
-        let mut packet = [0; CHANNEL_FRAME];
-        let mut receive = || fd::receive_bytes(self.channel.as_fd(), &mut packet, Waiting::DontWait);
-        let received = match receive() {
-            // It left something unread. That is told once, before the words that are still there.
-            Err(Errno::ECONNRESET) => receive(),
-            received => received,
-        };
-        let length = match received {
-            Err(Errno::EAGAIN) => return Ok(0),
-            // Longer than anything that has a meaning.
-            Err(Errno::EMSGSIZE) => return Ok(packet.len()),
-            result => result.map_err(SpawnError::Talk)?,
-        };
-        self.channel_closed = length == 0;
-        let frame = ChannelFrame::decode(&packet[..length]);
-        match (self.ready.is_some(), frame) {
-            (false, Some(ChannelFrame::Ready(stamps))) => {
-                self.ready = Some(stamps);
-                self.read_seal().map(|()| 0)
-            }
-            (false, Some(ChannelFrame::Failed(failure))) => Err(SpawnError::Hardening(failure)),
-            (true, Some(ChannelFrame::RanAhead(status))) if self.runs_ahead => {
-                self.runs_ahead = false;
-                if status == 0 { Ok(0) } else { Err(SpawnError::Ahead(status)) }
-            }
-            (true, Some(ChannelFrame::Answer(piece))) => {
-                self.answer.extend_from_slice(piece);
-                Ok(piece.len())
-            }
-            (true, Some(ChannelFrame::Done)) if self.work_done.is_none() => {
-                self.work_done = Some(monotonic_ns());
-                self.measure();
-                Ok(0)
-            }
-            _ => Ok(length),
-        }
-    }
-
-    /// Once it is hardened and its number is known: what holds it.
-    fn read_seal(&mut self) -> Result<(), SpawnError> {
-        let (Some(spawned), Some(stamps)) = (&self.spawned, &self.ready) else { return Ok(()) };
-        let Some(reading) = self.reading.take() else { return Ok(()) };
-        for (step, time) in steps(self.asked, &spawned.stamps, stamps) {
-            debug_span!("spawn_step", step, us = time.as_micros()).in_scope(|| {});
-        }
-        let read = debug_span!("read_seal").in_scope(|| reading.finish(self.generation.group()));
-        let Some(seal) = alive(read)? else { return Ok(()) };
-        let wanted = self.generation.protections();
-        if let Some(flaw) = flaw(&seal, wanted) {
-            return Err(SpawnError::Unsealed(flaw));
-        }
-        self.seal = Some(seal.with_word_of(stamps, wanted));
-        self.flush()
-    }
-
-    /// At the end of the work, while the process waits. A short one may be done before the template has told its number:
-    /// then it waits for that, or its seal could not be read either.
-    fn measure(&mut self) {
-        let Some(spawned) = &self.spawned else { return };
-        self.measured = self.generation.meter().measure(spawned.pid);
-        // A process that does not wait for the word has gone.
-        let _ = fd::send(self.channel.as_fd(), &HostWord::MEASURED, &[]);
-    }
-
-    /// Ends everything in it; the report then tells.
-    pub(super) fn kill(&mut self) {
-        match &self.spawned {
-            // It can only be gone already.
-            Some(spawned) => drop(pidfd_signal(spawned.shell.as_fd(), nix::sys::signal::Signal::SIGKILL)),
-            // Nobody knows it yet: the warden ends what nobody listens to.
-            None => self.report = None,
-        }
-    }
-
-    pub(super) fn take_seal(&mut self) -> Option<Seal> {
-        self.seal.take()
-    }
-
-    /// Until now; `first_output` is when that came, as [`monotonic_ns`] has it.
-    pub(super) fn times(&self, first_output: Option<u64>) -> Times {
-        let since = |end: u64, start: u64| Duration::from_nanos(end.saturating_sub(start));
-        let total = since(monotonic_ns(), self.asked);
-        let first_output = first_output.map(|at| since(at, self.asked));
-        let (Some(spawned), Some(stamps)) = (&self.spawned, &self.ready) else {
-            return Times { first_output, total, ..Times::default() };
-        };
-        let steps = match self.claimed {
-            Some(time) => vec![("claim", time)],
-            None => steps(self.asked, &spawned.stamps, stamps),
-        };
-        let spawn = steps.iter().map(|(_, time)| *time).sum();
-        let end = self.work_done.unwrap_or_else(monotonic_ns);
-        let run = since(end, self.asked).saturating_sub(spawn);
-        Times { spawn, run, first_output, total, steps }
-    }
-}
-
-/// What was read; nothing of a process that has ended: the report says how.
-fn alive<T>(read: Result<T, SealError>) -> Result<Option<T>, SpawnError> {
-    match read {
-        Err(SealError::Gone(_)) => Ok(None),
-        read => Ok(Some(read?)),
-    }
-}
-
-/// What keeps a sandbox from running: a part that every one has, or a wanted protection.
-fn flaw(seal: &Seal, wanted: Protections) -> Option<String> {
-    if !seal.no_new_privs {
-        return Some("no_new_privs is not set".to_owned());
-    }
-    let own = [Namespace::User, Namespace::Pid, Namespace::Mount, Namespace::Ipc];
-    let shared = own.into_iter().find(|namespace| !seal.namespaces.contains(namespace));
-    let shared = shared.map(|namespace| format!("the {} namespace is the host's", namespace.name()));
-    shared.or_else(|| seal.flaw(wanted).map(|protection| format!("{} does not hold", protection.name())))
-}
-
-/// The number of a process as this one's `/proc` has it, from its pidfd. See `pidfd_open(2)`.
-fn pid_of(pidfd: BorrowedFd<'_>) -> Option<u32> {
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
-    let number = info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;
-    (number > 0).then_some(number)
 }
 
 fn do_not_block(fd: &OwnedFd) -> Result<(), Errno> {

@@ -32,6 +32,11 @@ unsafe impl GlobalAlloc for Counted {
     }
 }
 
+/// How often something was allocated in this process.
+pub(crate) fn calls() -> u64 {
+    CALLS.load(Ordering::Relaxed)
+}
+
 pub(crate) fn a_second_sample_allocates_nothing() -> Result<(), Failed> {
     let mut subject = Subject::start()?;
     let baseline = Arc::new(Sampler::new().baseline(subject.pid)?);
@@ -40,10 +45,10 @@ pub(crate) fn a_second_sample_allocates_nothing() -> Result<(), Failed> {
     for sampler in [Sampler::new(), Sampler::new().without_scan()] {
         let mut sampler = sampler.against(Arc::clone(&baseline));
         sampler.sample(subject.pid)?;
-        let before = CALLS.load(Ordering::Relaxed);
+        let before = calls();
         let sample = sampler.sample(subject.pid);
         let total: u64 = sampler.copied_from().map(|(_, amount)| amount.0).sum();
-        let calls = CALLS.load(Ordering::Relaxed) - before;
+        let calls = calls() - before;
         check("allocations", calls, 0)?;
         check(
             "copied",

@@ -4,6 +4,7 @@ mod allocations;
 mod counters;
 mod pages;
 mod pressure;
+mod storms;
 mod subject;
 
 use std::env;
@@ -46,6 +47,8 @@ fn trials() -> Vec<Trial> {
             what_the_template_writes_stays_with_the_fork, without_a_baseline_nothing_is_divided,
             names_from_inside_change_nothing;
         allocations: a_second_sample_allocates_nothing;
+        storms: a_counter_agrees_with_getrusage, a_fork_counts_from_zero, what_is_reaped_is_gone,
+            the_machine_counts_the_faults_of_all, a_count_allocates_nothing;
         pressure: pressure_of_the_machine_never_shrinks, pressure_of_what_is_no_cgroup_is_absent;
     }
 }

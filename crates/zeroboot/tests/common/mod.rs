@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use zeroboot::Interpreter;
+use zeroboot::{Interpreter, InterpreterError};
 
 /// Runs the trials one after the other.
 pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
@@ -46,6 +46,18 @@ pub(crate) fn interpreters() -> Vec<Interpreter> {
         }
     }
     found.into_values().collect()
+}
+
+/// The virtualenv with numpy and pandas, or the reason why there is none.
+pub(crate) fn virtualenv() -> Result<PathBuf, &'static str> {
+    let path = std::env::var_os("ZEROBOOT_TEST_VENV").ok_or("no virtualenv with numpy and pandas")?;
+    let python = PathBuf::from(path).join("bin/python3");
+    match Interpreter::probe(&python) {
+        Err(InterpreterError::Hidden { .. }) => {
+            Err("the virtualenv lies below a directory that is private in a sandbox")
+        }
+        _ => Ok(python),
+    }
 }
 
 /// All processes below this one, the nearest first, with their names.

@@ -1,0 +1,332 @@
+//! The process of one sandbox and the ways to it: what has to be sent, what is heard, what was measured.
+//!
+//! What comes over the report is trusted; every byte of the channel is hostile once user code may have started. Never here:
+//! waiting.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+use tracing::debug_span;
+use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_fork::{Exit, monotonic_ns, pidfd_signal};
+use zeroboot_isolation::cgroup::Usage;
+use zeroboot_isolation::child::Stamps;
+use zeroboot_isolation::policy::Protections;
+use zeroboot_isolation::seal::{Missing, Namespace, Reading, Seal, SealError};
+
+use super::error::SpawnError;
+use super::generation::Generation;
+use super::meter::Measured;
+use super::outcome::{Times, steps};
+use super::sandbox::First;
+use super::storm::Watched;
+use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Report, SpawnStamps};
+
+/// What is known of a sandbox's process, and the ways to it.
+#[derive(Debug)]
+pub(super) struct Live {
+    /// Kept alive for as long as the sandbox is.
+    pub(super) generation: Arc<Generation>,
+    channel: OwnedFd,
+    /// Whether the sandbox has closed its end of the channel.
+    pub(super) channel_closed: bool,
+    /// `None` after its end of file: everything is gone then.
+    pub(super) report: Option<OwnedFd>,
+    pub(super) asked: u64,
+    spawned: Option<Spawned>,
+    /// Begun while it hardens itself.
+    reading: Option<Reading>,
+    ready: Option<Stamps>,
+    seal: Option<Seal>,
+    /// Packets that are still to be sent.
+    queue: VecDeque<Vec<u8>>,
+    go_due: bool,
+    /// Whether something runs ahead of the job.
+    runs_ahead: bool,
+    /// How long its claim took, if it was parked; `asked` is when that began.
+    pub(super) claimed: Option<Duration>,
+    /// How its faults are looked at, once they are.
+    pub(super) watched: Option<Arc<Watched>>,
+    pub(super) exit: Option<Exit>,
+    /// What its cgroup had counted when it ended.
+    pub(super) counted: Usage,
+    pub(super) measured: Option<Measured>,
+    pub(super) work_done: Option<u64>,
+    pub(super) answer: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Spawned {
+    stamps: SpawnStamps,
+    /// As this process numbers it.
+    pid: u32,
+    shell: OwnedFd,
+    /// Keeps the number from being used again unnoticed: a gone process is seen as such.
+    _process: OwnedFd,
+}
+
+impl Live {
+    /// One that was asked for just now, and is going to be heard over these.
+    pub(super) fn new(
+        generation: &Arc<Generation>,
+        channel: OwnedFd,
+        report: OwnedFd,
+        asked: u64,
+        first: First,
+    ) -> Self {
+        let (go_due, runs_ahead) = (matches!(first, First::Job(_)), matches!(first, First::Ahead(_)));
+        let queue = match first {
+            First::Nothing => VecDeque::new(),
+            First::Job(packets) | First::Ahead(packets) => packets.into(),
+        };
+        Self {
+            generation: Arc::clone(generation),
+            channel,
+            channel_closed: false,
+            report: Some(report),
+            asked,
+            spawned: None,
+            reading: None,
+            ready: None,
+            seal: None,
+            queue,
+            go_due,
+            runs_ahead,
+            claimed: None,
+            watched: None,
+            exit: None,
+            counted: Usage::default(),
+            measured: None,
+            work_done: None,
+            answer: Vec::new(),
+        }
+    }
+
+    /// Whether it is hardened, its seal is read, and what was to run ahead has run.
+    pub(super) fn is_ready(&self) -> bool {
+        self.seal.is_some() && !self.runs_ahead
+    }
+
+    /// What holds it, once that is read.
+    pub(super) fn seal(&self) -> Option<&Seal> {
+        self.seal.as_ref()
+    }
+
+    /// Its number in the `/proc` of this process, once the template has told it.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.spawned.as_ref().map(|spawned| spawned.pid)
+    }
+
+    /// Sends the job of one that was ready before there was one.
+    pub(super) fn send_job(&mut self, packets: Vec<Vec<u8>>) -> Result<(), SpawnError> {
+        self.queue = packets.into();
+        self.flush()
+    }
+
+    /// Sends what is still to be sent, as far as the socket takes it.
+    pub(super) fn flush(&mut self) -> Result<(), SpawnError> {
+        while let Some(packet) = self.queue.front() {
+            match fd::send(self.channel.as_fd(), packet, &[]) {
+                Ok(()) => drop(self.queue.pop_front()),
+                Err(Errno::EAGAIN) => return Ok(()),
+                // It has ended: the report says how.
+                Err(Errno::EPIPE | Errno::ECONNRESET) => self.queue.clear(),
+                Err(errno) => return Err(SpawnError::Talk(errno)),
+            }
+        }
+        if self.go_due && self.seal.is_some() {
+            self.go_due = false;
+            self.queue.push_back(HostWord::GO.to_vec());
+            return self.flush();
+        }
+        Ok(())
+    }
+
+    /// What the channel waits for; `None` when nothing more can come of it.
+    pub(super) fn channel_waits_for(&self) -> Option<PollFd<'_>> {
+        if self.channel_closed {
+            return None;
+        }
+        let unsent = if self.queue.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
+        Some(PollFd::new(self.channel.as_fd(), PollFlags::POLLIN | unsent))
+    }
+
+    /// Reads one packet of the report.
+    pub(super) fn read_report(&mut self) -> Result<(), SpawnError> {
+        let Some(report) = &self.report else { return Ok(()) };
+        let mut packet = [0; Report::SIZE];
+        let received = match fd::receive(report.as_fd(), &mut packet, Waiting::DontWait) {
+            Err(Errno::EAGAIN) => return Ok(()),
+            Err(Errno::ECONNRESET) => {
+                self.report = None;
+                return Ok(());
+            }
+            result => result.map_err(SpawnError::Talk)?,
+        };
+        if received.length == 0 {
+            self.report = None;
+            return Ok(());
+        }
+        let report =
+            Report::decode(&packet[..received.length]).map_err(|_| SpawnError::Talk(Errno::EBADMSG))?;
+        match report {
+            Report::Spawned(stamps) => {
+                let [process, shell] = received.fds.exactly().ok_or(SpawnError::Talk(Errno::EBADMSG))?;
+                // A process that is gone already has no number; its end is reported next.
+                if let Some(pid) = pid_of(process.as_fd()) {
+                    self.spawned = Some(Spawned { stamps, pid, shell, _process: process });
+                    let begun = debug_span!("begin_seal").in_scope(|| self.generation.seals().begin(pid));
+                    self.reading = alive(begun)?;
+                }
+                self.read_seal()?;
+                if self.work_done.is_some() {
+                    self.measure();
+                }
+                Ok(())
+            }
+            Report::Refused(failure) => Err(SpawnError::Refused(failure)),
+            Report::Exited(exit, counted) => {
+                self.exit = Some(exit);
+                self.counted = counted;
+                self.work_done.get_or_insert_with(monotonic_ns);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads one packet of the channel. Everything but the first is the sandbox's word; it may lie, to its own account.
+    /// Gives how many bytes count as output: those of an answer, and whatever has no meaning.
+    pub(super) fn read_channel(&mut self) -> Result<usize, SpawnError> {
+        let mut packet = [0; CHANNEL_FRAME];
+        let mut receive = || fd::receive_bytes(self.channel.as_fd(), &mut packet, Waiting::DontWait);
+        let received = match receive() {
+            // It left something unread. That is told once, before the words that are still there.
+            Err(Errno::ECONNRESET) => receive(),
+            received => received,
+        };
+        let length = match received {
+            Err(Errno::EAGAIN) => return Ok(0),
+            // Longer than anything that has a meaning.
+            Err(Errno::EMSGSIZE) => return Ok(packet.len()),
+            result => result.map_err(SpawnError::Talk)?,
+        };
+        self.channel_closed = length == 0;
+        let frame = ChannelFrame::decode(&packet[..length]);
+        match (self.ready.is_some(), frame) {
+            (false, Some(ChannelFrame::Ready(stamps))) => {
+                self.ready = Some(stamps);
+                self.read_seal().map(|()| 0)
+            }
+            (false, Some(ChannelFrame::Failed(failure))) => Err(SpawnError::Hardening(failure)),
+            (true, Some(ChannelFrame::RanAhead(status))) if self.runs_ahead => {
+                self.runs_ahead = false;
+                if status == 0 { Ok(0) } else { Err(SpawnError::Ahead(status)) }
+            }
+            (true, Some(ChannelFrame::Answer(piece))) => {
+                self.answer.extend_from_slice(piece);
+                Ok(piece.len())
+            }
+            (true, Some(ChannelFrame::Done)) if self.work_done.is_none() => {
+                self.work_done = Some(monotonic_ns());
+                self.measure();
+                Ok(0)
+            }
+            _ => Ok(length),
+        }
+    }
+
+    /// Once it is hardened and its number is known: what holds it.
+    fn read_seal(&mut self) -> Result<(), SpawnError> {
+        let (Some(spawned), Some(stamps)) = (&self.spawned, &self.ready) else { return Ok(()) };
+        let Some(reading) = self.reading.take() else { return Ok(()) };
+        for (step, time) in steps(self.asked, &spawned.stamps, stamps) {
+            debug_span!("spawn_step", step, us = time.as_micros()).in_scope(|| {});
+        }
+        let read = debug_span!("read_seal").in_scope(|| reading.finish(self.generation.group()));
+        let Some(seal) = alive(read)? else { return Ok(()) };
+        let wanted = self.generation.protections();
+        if let Some(flaw) = flaw(&seal, wanted) {
+            return Err(SpawnError::Unsealed(flaw));
+        }
+        let mut seal = seal.with_word_of(stamps, wanted);
+        if self.generation.lacks_throttle() {
+            seal.missing.push(Missing::StormThrottle);
+        }
+        self.seal = Some(seal);
+        self.flush()
+    }
+
+    /// At the end of the work, while the process waits. A short one may be done before the template has told its number:
+    /// then it waits for that, or its seal could not be read either.
+    fn measure(&mut self) {
+        let Some(spawned) = &self.spawned else { return };
+        if let Some(watched) = &self.watched {
+            watched.look(None);
+        }
+        self.measured = self.generation.meter().measure(spawned.pid);
+        // A process that does not wait for the word has gone.
+        let _ = fd::send(self.channel.as_fd(), &HostWord::MEASURED, &[]);
+    }
+
+    /// Ends everything in it; the report then tells.
+    pub(super) fn kill(&mut self) {
+        match &self.spawned {
+            // It can only be gone already.
+            Some(spawned) => drop(pidfd_signal(spawned.shell.as_fd(), nix::sys::signal::Signal::SIGKILL)),
+            // Nobody knows it yet: the warden ends what nobody listens to.
+            None => self.report = None,
+        }
+    }
+
+    pub(super) fn take_seal(&mut self) -> Option<Seal> {
+        self.seal.take()
+    }
+
+    /// Until now; `first_output` is when that came, as [`monotonic_ns`] has it.
+    pub(super) fn times(&self, first_output: Option<u64>) -> Times {
+        let since = |end: u64, start: u64| Duration::from_nanos(end.saturating_sub(start));
+        let total = since(monotonic_ns(), self.asked);
+        let first_output = first_output.map(|at| since(at, self.asked));
+        let (Some(spawned), Some(stamps)) = (&self.spawned, &self.ready) else {
+            return Times { first_output, total, ..Times::default() };
+        };
+        let steps = match self.claimed {
+            Some(time) => vec![("claim", time)],
+            None => steps(self.asked, &spawned.stamps, stamps),
+        };
+        let spawn = steps.iter().map(|(_, time)| *time).sum();
+        let end = self.work_done.unwrap_or_else(monotonic_ns);
+        let run = since(end, self.asked).saturating_sub(spawn);
+        Times { spawn, run, first_output, total, steps }
+    }
+}
+
+/// What was read; nothing of a process that has ended: the report says how.
+fn alive<T>(read: Result<T, SealError>) -> Result<Option<T>, SpawnError> {
+    match read {
+        Err(SealError::Gone(_)) => Ok(None),
+        read => Ok(Some(read?)),
+    }
+}
+
+/// What keeps a sandbox from running: a part that every one has, or a wanted protection.
+fn flaw(seal: &Seal, wanted: Protections) -> Option<String> {
+    if !seal.no_new_privs {
+        return Some("no_new_privs is not set".to_owned());
+    }
+    let own = [Namespace::User, Namespace::Pid, Namespace::Mount, Namespace::Ipc];
+    let shared = own.into_iter().find(|namespace| !seal.namespaces.contains(namespace));
+    let shared = shared.map(|namespace| format!("the {} namespace is the host's", namespace.name()));
+    shared.or_else(|| seal.flaw(wanted).map(|protection| format!("{} does not hold", protection.name())))
+}
+
+/// The number of a process as this one's `/proc` has it, from its pidfd. See `pidfd_open(2)`.
+fn pid_of(pidfd: BorrowedFd<'_>) -> Option<u32> {
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
+    let number = info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;
+    (number > 0).then_some(number)
+}
