@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -23,12 +24,44 @@ pub(crate) enum Command {
     /// Exit status: the script's own; 124 at its deadline; 125 when zeroboot itself could not do it; 128+n when signal n
     /// ended it. The script's output passes through unchanged.
     Run(Box<RunOptions>),
+    /// Says which memory of its template a sandbox shares, has copied and has added, by mapping.
+    ///
+    /// For root: the pages of a sandbox are nobody else's to see.
+    Map(MapOptions),
     /// Says what this host can enforce, with the cause and remedy of what it cannot.
     ///
     /// A real sandbox is made and thrown away. Exit status: 0 when the policy strict can be had, 125 when not.
     Doctor(DoctorOptions),
     /// Says which version this is.
     Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MapOptions {
+    /// The process of a sandbox that lives, or `last`: what the last `zeroboot run` has left.
+    #[arg(value_name = "PID|last")]
+    pub(crate) subject: Subject,
+    /// Draws it, page by page: a file called .svg or .png.
+    #[arg(short, long, value_name = "FILE", value_parser = picture)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Whose map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Process(u32),
+    Last,
+}
+
+impl FromStr for Subject {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "last" => Ok(Self::Last),
+            _ => text.parse().map(Self::Process).map_err(|_| "neither a process id nor `last`".to_owned()),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -115,6 +148,9 @@ pub(crate) struct RunOptions {
     /// Keep so many sandboxes parked: made before they are asked for, so that each answers at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) pool: Option<u16>,
+    /// Draws which memory of the template its sandboxes share, copy and add: a file called .svg or .png. For root.
+    #[arg(long, value_name = "FILE", value_parser = picture)]
+    pub(crate) map: Option<PathBuf>,
     /// One JSON document for each sandbox, one a line; a summary last if there are several.
     #[arg(long)]
     pub(crate) json: bool,
@@ -130,6 +166,14 @@ pub(crate) fn view(text: &OsStr) -> (&Path, Option<&Path>) {
     match bytes.iter().rposition(|byte| *byte == b':') {
         Some(colon) => (path(&bytes[..colon]), Some(path(&bytes[colon + 1..]))),
         None => (path(bytes), None),
+    }
+}
+
+fn picture(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension().and_then(OsStr::to_str) {
+        Some("svg" | "png") => Ok(path),
+        _ => Err("neither .svg nor .png".to_owned()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The JSON of one sandbox, and of a summary. A figure that is not known is absent or null, never zero.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -130,9 +131,42 @@ struct SealDocument {
 pub(crate) struct Summary {
     pub(crate) sandboxes: usize,
     pub(crate) succeeded: usize,
+    #[serde(skip)]
+    measured: usize,
     pub(crate) elapsed_us: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pool: Option<PoolSummary>,
+    /// What a sandbox has copied on the average, the largest part first; absent where it is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    copied_from: Vec<CopiedFrom>,
+    #[serde(skip)]
+    copied: BTreeMap<String, u64>,
+}
+
+impl Summary {
+    /// One sandbox more, whose memory was looked at.
+    pub(crate) fn add(&mut self, account: &Account) {
+        self.measured += usize::from(account.memory.is_some());
+        for part in &account.copied_from {
+            *self.copied.entry(part.mapping.clone()).or_default() += part.amount.0;
+        }
+        let count = self.measured.max(1) as u64;
+        let mean =
+            |(mapping, kib): (&String, &u64)| CopiedFrom { mapping: mapping.clone(), kib: kib / count };
+        self.copied_from = self.copied.iter().map(mean).filter(|part| part.kib > 0).collect();
+        self.copied_from.sort_by_key(|part| Reverse(part.kib));
+    }
+
+    /// The mappings of which most is copied, in a line; `None` where that is not known.
+    pub(crate) fn most_copied(&self) -> Option<String> {
+        let parts: Vec<_> = self
+            .copied_from
+            .iter()
+            .take(4)
+            .map(|part| format!("{} KiB of {}", part.kib, part.mapping))
+            .collect();
+        (!parts.is_empty()).then(|| format!("each has copied {}", parts.join(", ")))
+    }
 }
 
 /// What the pool has done meanwhile.

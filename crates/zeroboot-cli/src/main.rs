@@ -8,6 +8,7 @@ mod arguments;
 mod doctor;
 mod document;
 mod failure;
+mod map;
 mod run;
 
 use std::io::Write;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         .init();
     let result = match command_line.command {
         Command::Run(options) => run::run(&options),
+        Command::Map(options) => map::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Version => version(),
     };

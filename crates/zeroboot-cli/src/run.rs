@@ -10,11 +10,14 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use zeroboot::{Input, Outcome, Output, Policy, Pool, Request, Rule, RunError, Status, Template};
+use zeroboot::{
+    Input, MemoryAccount, Outcome, Output, Policy, Pool, Request, Rule, RunError, Status, Template,
+};
 
 use crate::arguments::{RunOptions, view};
 use crate::document::{Document, PoolSummary, Summary, us};
 use crate::failure::Failure;
+use crate::map::Maps;
 
 /// As `timeout(1)` has it.
 const DEADLINE_STATUS: u8 = 124;
@@ -101,7 +104,8 @@ impl Script {
         let mut request = Request::script(&self.name, self.code.clone())
             .argv0(&self.argv0)
             .timeout(options.timeout)
-            .output_limit(options.output);
+            .output_limit(options.output)
+            .memory_account(account(options));
         for argument in &self.arguments {
             request = request.argument(argument);
         }
@@ -182,6 +186,11 @@ fn spinner(options: &RunOptions) -> ProgressBar {
     spinner
 }
 
+/// A single sandbox's map is kept; of many it is made where it is asked for.
+fn account(options: &RunOptions) -> MemoryAccount {
+    if options.count == 1 || options.map.is_some() { MemoryAccount::Map } else { MemoryAccount::Sums }
+}
+
 /// One sandbox: its streams are this command's own.
 fn one(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<u8, Failure> {
     let mut request = script.request(options);
@@ -198,6 +207,10 @@ fn one(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<u
         print_line(&Document::of(&result))?;
     }
     let outcome = result?;
+    let mut maps = Maps::default();
+    maps.add(&outcome);
+    maps.keep();
+    options.map.as_ref().map_or(Ok(()), |path| maps.draw(path))?;
     if !options.quiet && !options.json {
         say(&format!("{}; {}", outcome.status, outcome.account));
     }
@@ -209,6 +222,7 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
     let begun = Instant::now();
     let next = AtomicU32::new(0);
     let mut summary = Summary::default();
+    let mut maps = Maps::default();
     let mut worst = 0;
     let mut failed = None;
     std::thread::scope(|scope| {
@@ -230,7 +244,11 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
             summary.succeeded += usize::from(result.as_ref().is_ok_and(|outcome| outcome.status.success()));
             show(options, &result)?;
             match result {
-                Ok(outcome) => worst = worst.max(status(outcome.status)),
+                Ok(outcome) => {
+                    worst = worst.max(status(outcome.status));
+                    summary.add(&outcome.account);
+                    maps.add(&outcome);
+                }
                 Err(error) => failed = Some(error),
             }
         }
@@ -239,17 +257,26 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
     let elapsed = begun.elapsed();
     summary.elapsed_us = us(elapsed);
     summary.pool = sandboxes.pool();
+    if let Some(path) = &options.map {
+        maps.draw(path)?;
+        maps.keep();
+    }
     if options.json {
         print_line(&summary)?;
     } else if !options.quiet {
-        let parked =
-            summary.pool.map_or_else(String::new, |pool| format!(", {} of them were parked", pool.hits));
+        let parked = summary
+            .pool
+            .as_ref()
+            .map_or_else(String::new, |pool| format!(", {} of them were parked", pool.hits));
         say(&format!(
             "{} sandboxes, {} succeeded, in {:.3} s{parked}",
             summary.sandboxes,
             summary.succeeded,
             elapsed.as_secs_f64()
         ));
+        if let Some(text) = summary.most_copied() {
+            say(&text);
+        }
     }
     failed.map_or(Ok(worst), |error| Err(error.into()))
 }

@@ -65,14 +65,14 @@ pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
 pub use zeroboot_runtime::function::{init, write_heavy};
 pub use zeroboot_runtime::host::{
     Account, BuildError, CopiedFrom, Cpu, FaultRate, Faults, Finding, HostReport, Input, Interpreter,
-    InterpreterError, Memory, Outcome, Output, PolicyFileError, Pool, PoolCounters, PoolError, PoolOptions,
-    Request, RunError, Sandbox, SpawnError, Status, Storm, StormKind, Template, TemplateBuilder, Times,
-    ViewError, examine_host, read_policy,
+    InterpreterError, Memory, MemoryAccount, Outcome, Output, PageMapError, PolicyFileError, Pool,
+    PoolCounters, PoolError, PoolOptions, Request, RunError, Sandbox, SpawnError, Status, Storm, StormKind,
+    Template, TemplateBuilder, Times, ViewError, examine_host, page_map_of, read_policy,
 };
 #[cfg(feature = "tokio")]
 pub use zeroboot_runtime::tokio;
 pub use zeroboot_runtime::{after_fork, function};
-pub use zeroboot_telemetry::Kib;
+pub use zeroboot_telemetry::{Kib, MappedPages, PageMap};
 
 /// The names that a program needs: `use zeroboot::prelude::*;`.
 pub mod prelude {

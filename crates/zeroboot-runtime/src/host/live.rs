@@ -22,6 +22,7 @@ use super::error::SpawnError;
 use super::generation::Generation;
 use super::meter::Measured;
 use super::outcome::{Times, steps};
+use super::request::MemoryAccount;
 use super::sandbox::First;
 use super::storm::Watched;
 use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Report, SpawnStamps};
@@ -54,6 +55,7 @@ pub(super) struct Live {
     pub(super) exit: Option<Exit>,
     /// What its cgroup had counted when it ended.
     pub(super) counted: Usage,
+    pub(super) memory_account: MemoryAccount,
     pub(super) measured: Option<Measured>,
     pub(super) work_done: Option<u64>,
     pub(super) answer: Vec<u8>,
@@ -100,6 +102,7 @@ impl Live {
             watched: None,
             exit: None,
             counted: Usage::default(),
+            memory_account: MemoryAccount::default(),
             measured: None,
             work_done: None,
             answer: Vec::new(),
@@ -267,7 +270,7 @@ impl Live {
         if let Some(watched) = &self.watched {
             watched.look(None);
         }
-        self.measured = self.generation.meter().measure(spawned.pid);
+        self.measured = self.generation.meter().measure(spawned.pid, self.memory_account);
         // A process that does not wait for the word has gone.
         let _ = fd::send(self.channel.as_fd(), &HostWord::MEASURED, &[]);
     }

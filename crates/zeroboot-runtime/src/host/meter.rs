@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::unistd::Pid;
 use tracing::{debug_span, warn};
-use zeroboot_telemetry::{Memory, SampleError, Sampler};
+use zeroboot_telemetry::{Memory, PageMap, SampleError, Sampler};
 
 use super::outcome::CopiedFrom;
+use super::request::MemoryAccount;
 use crate::words;
 
 /// Measures the sandboxes of one template, on any thread.
@@ -27,6 +28,7 @@ pub(super) struct Measured {
     pub(super) memory: Memory,
     /// The largest part first.
     pub(super) copied_from: Vec<CopiedFrom>,
+    pub(super) page_map: Option<PageMap>,
 }
 
 impl Meter {
@@ -48,20 +50,18 @@ impl Meter {
     }
 
     /// Measures a sandbox, by its number in the `/proc` of this process. `None`: it has gone.
-    pub(super) fn measure(&self, pid: u32) -> Option<Measured> {
+    pub(super) fn measure(&self, pid: u32, account: MemoryAccount) -> Option<Measured> {
+        if account == MemoryAccount::Nothing {
+            return None;
+        }
         let _span = debug_span!("measure").entered();
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let reused = idle().pop();
         let mut sampler = reused.unwrap_or_else(|| self.model.clone());
-        let memory = sampler.memory(pid_t(pid));
-        let mut copied_from: Vec<_> = sampler
-            .copied_from()
-            .map(|(mapping, amount)| CopiedFrom { mapping: mapping.to_owned(), amount })
-            .collect();
-        copied_from.sort_by_key(|part| std::cmp::Reverse(part.amount));
+        let measured = look(&mut sampler, pid_t(pid), account);
         idle().push(sampler);
-        match memory {
-            Ok(memory) => memory.map(|memory| Measured { memory, copied_from }),
+        match measured {
+            Ok(measured) => measured,
             Err(SampleError::Gone { .. }) => None,
             Err(error) => {
                 warn!(error = words::of(&error), "a sandbox could not be measured");
@@ -71,9 +71,91 @@ impl Meter {
     }
 }
 
+fn look(sampler: &mut Sampler, pid: Pid, account: MemoryAccount) -> Result<Option<Measured>, SampleError> {
+    let Some(memory) = sampler.memory(pid)? else { return Ok(None) };
+    let mut copied_from: Vec<_> = sampler
+        .copied_from()
+        .map(|(mapping, amount)| CopiedFrom { mapping: mapping.to_owned(), amount })
+        .collect();
+    copied_from.sort_by_key(|part| std::cmp::Reverse(part.amount));
+    let page_map = if account == MemoryAccount::Map { sampler.page_map(pid)? } else { None };
+    Ok(Some(Measured { memory, copied_from, page_map }))
+}
+
+/// Why there is no map of a process.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PageMapError {
+    /// It is not a sandbox, or has gone.
+    #[error("process {0} is no sandbox of this machine")]
+    NoSandbox(u32),
+    /// Its pages are somebody else's.
+    #[error("the pages of process {0} may not be seen")]
+    Hidden(u32),
+    /// Looking failed.
+    #[error("process {pid} could not be looked at")]
+    Sample {
+        /// Which.
+        pid: u32,
+        /// Why.
+        #[source]
+        source: SampleError,
+    },
+}
+
+impl PageMapError {
+    /// What went wrong, in words, down to the last cause.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        words::of(self)
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::NoSandbox(_) => Some("give the process id of a sandbox that lives".to_owned()),
+            Self::Hidden(_) => Some("run it as root".to_owned()),
+            Self::Sample { .. } => None,
+        }
+    }
+}
+
+/// The memory of a sandbox that lives, of this or any other host on this machine, page by page, compared with what its
+/// template has now. `pid` is its number in this process's `/proc`.
+///
+/// # Errors
+/// [`PageMapError`].
+pub fn page_map_of(pid: u32) -> Result<PageMap, PageMapError> {
+    let sample = |source| match source {
+        SampleError::Gone { .. } => PageMapError::NoSandbox(pid),
+        SampleError::Permission { .. } => PageMapError::Hidden(pid),
+        source => PageMapError::Sample { pid, source },
+    };
+    // What its shell is the first process of.
+    let is_sandbox = numbers(pid).is_some_and(|numbers| numbers.last() != Some(&1));
+    let stage = parent(pid).filter(|stage| is_sandbox && is_warden(*stage));
+    let stage = stage.ok_or(PageMapError::NoSandbox(pid))?;
+    let template = template_below(stage).filter(|template| *template != pid_t(pid));
+    let template = template.ok_or(PageMapError::NoSandbox(pid))?;
+    let mut sampler = Sampler::new();
+    let baseline = sampler.baseline(template).map_err(sample)?;
+    let map = sampler.against(Arc::new(baseline)).page_map(pid_t(pid)).map_err(sample)?;
+    map.ok_or(PageMapError::Hidden(pid))
+}
+
+/// By the program that it runs, which no sandbox can.
+fn is_warden(pid: u32) -> bool {
+    let program = std::fs::read_link(format!("/proc/{pid}/exe"));
+    program.is_ok_and(|program| program.to_string_lossy().starts_with("/memfd:zeroboot-warden"))
+}
+
 /// The only one of the warden's processes that shares a pid namespace with the warden's second stage.
 fn template_of(warden: u32) -> Option<Pid> {
-    let stage = *children(warden)?.first()?;
+    template_below(*children(warden)?.first()?)
+}
+
+fn template_below(stage: u32) -> Option<Pid> {
     let depth = numbers(stage)?.len();
     let is_template = |pid: &u32| numbers(*pid).is_some_and(|numbers| numbers.len() == depth);
     children(stage)?.into_iter().find(is_template).map(pid_t)
@@ -83,6 +165,12 @@ fn template_of(warden: u32) -> Option<Pid> {
 fn children(pid: u32) -> Option<Vec<u32>> {
     let text = read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
     text.split_ascii_whitespace().map(|number| number.parse().ok()).collect()
+}
+
+/// See `proc_pid_status(5)`.
+fn parent(pid: u32) -> Option<u32> {
+    let status = read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }
 
 /// Its number in each pid namespace that it is in, from this process's on. See `NSpid` in `proc_pid_status(5)`.

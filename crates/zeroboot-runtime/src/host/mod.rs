@@ -45,12 +45,13 @@ pub use builder::{Command, Function, Python, TemplateBuilder};
 pub use error::{BuildError, RunError, SpawnError};
 pub use examine::{Finding, HostReport, examine_host};
 pub use interpreter::{Interpreter, InterpreterError};
+pub use meter::{PageMapError, page_map_of};
 pub use outcome::{
     Account, CopiedFrom, Cpu, FaultRate, Faults, Memory, Outcome, Status, Storm, StormKind, Times,
 };
 pub use policy_file::{PolicyFileError, read_policy};
 pub use pool::{Pool, PoolCounters, PoolError, PoolOptions};
-pub use request::{Input, Output, Request};
+pub use request::{Input, MemoryAccount, Output, Request};
 pub use sandbox::Sandbox;
 pub use template::Template;
 pub use view::ViewError;

@@ -9,9 +9,9 @@ use zeroboot_isolation::cgroup::Usage;
 use zeroboot_isolation::child::Stamps;
 use zeroboot_isolation::policy::StormAction;
 use zeroboot_isolation::seal::Seal;
-use zeroboot_telemetry::Kib;
 pub use zeroboot_telemetry::storm::{FaultRate, Kind as StormKind};
 pub use zeroboot_telemetry::{Cpu, Faults, Memory};
+use zeroboot_telemetry::{Kib, PageMap};
 
 use crate::protocol::SpawnStamps;
 
@@ -77,7 +77,8 @@ pub struct Times {
     pub first_output: Option<Duration>,
     /// From the request, or the claim, until everything of the sandbox was gone.
     pub total: Duration,
-    /// The parts of `spawn`, in order; they add up to it.
+    /// The parts of `spawn`, in order; they add up to it. `clone` ends when the child begins to harden itself: what it
+    /// copies at one go is in it.
     pub steps: Vec<(&'static str, Duration)>,
 }
 
@@ -202,6 +203,8 @@ pub struct Outcome {
     pub answer: Vec<u8>,
     /// What it cost.
     pub account: Account,
+    /// Its memory page by page, where that was [asked for](super::MemoryAccount::Map) and may be seen.
+    pub page_map: Option<PageMap>,
     /// What held it, read from outside before its code ran. `None` when it was ended before that, or did not wait for it.
     pub seal: Option<Seal>,
 }

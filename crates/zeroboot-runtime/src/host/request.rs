@@ -32,6 +32,18 @@ pub enum Output {
     To(OwnedFd),
 }
 
+/// How closely a sandbox's memory is looked at, at the end of its work while it waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MemoryAccount {
+    /// Not at all: [`Account::memory`](super::Account::memory) is absent, and the end comes a tenth of a millisecond earlier.
+    Nothing,
+    /// Its sums, and where the copied part of it came from.
+    #[default]
+    Sums,
+    /// Each page as well: [`Outcome::page_map`](super::Outcome::page_map). For hosts that are root, as all that is about pages.
+    Map,
+}
+
 /// One run: the code or request, and all that belongs to it.
 ///
 /// ```
@@ -49,6 +61,7 @@ pub struct Request {
     pub(super) stderr: Output,
     pub(super) timeout: Duration,
     pub(super) output_limit: Bytes,
+    pub(super) memory_account: MemoryAccount,
     /// A pipe whose other end is closed to cancel it.
     pub(super) cancel: Option<PipeReader>,
 }
@@ -71,6 +84,7 @@ impl Request {
             stderr: Output::default(),
             timeout: Self::TIMEOUT,
             output_limit: Self::OUTPUT_LIMIT,
+            memory_account: MemoryAccount::default(),
             cancel: None,
         }
     }
@@ -135,6 +149,13 @@ impl Request {
     #[must_use]
     pub fn output_limit(mut self, limit: Bytes) -> Self {
         self.output_limit = limit;
+        self
+    }
+
+    /// Sets how closely its memory is looked at.
+    #[must_use]
+    pub fn memory_account(mut self, account: MemoryAccount) -> Self {
+        self.memory_account = account;
         self
     }
 

@@ -50,6 +50,7 @@ pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunEr
         cancel: request.cancel,
         deadline: Instant::now() + request.timeout,
     };
+    run.live.memory_account = request.memory_account;
     while !run.is_over() {
         run.wait_and_step()?;
     }
@@ -174,7 +175,7 @@ impl Run {
             (None, None) => return Err(RunError::TemplateDied),
         };
         let usage = self.live.exit.map(|exit| exit.usage);
-        let measured = self.live.measured.take();
+        let mut measured = self.live.measured.take();
         let times = self.live.times(self.stdout.first());
         let account = Account {
             storms: self.storms.finish(&self.live, measured.as_ref(), times.spawn),
@@ -182,7 +183,10 @@ impl Run {
             faults: usage.map(|usage| Faults { minor: usage.minor_faults, major: usage.major_faults }),
             cpu: usage.map(|usage| Cpu { user: usage.user, system: usage.system }),
             memory: measured.as_ref().map(|measured| measured.memory),
-            copied_from: measured.map(|measured| measured.copied_from).unwrap_or_default(),
+            copied_from: measured
+                .as_mut()
+                .map(|measured| std::mem::take(&mut measured.copied_from))
+                .unwrap_or_default(),
             peak: usage.map(|usage| Kib(usage.peak_resident_kib)),
             cgroup: self.live.counted,
         };
@@ -192,6 +196,7 @@ impl Run {
             stderr: self.stderr.into_collected(),
             answer: std::mem::take(&mut self.live.answer),
             account,
+            page_map: measured.and_then(|measured| measured.page_map),
             seal: self.live.take_seal(),
         })
     }

@@ -20,6 +20,7 @@ use super::{PERIOD, thread};
 use crate::host::live::Live;
 use crate::host::meter::Measured;
 use crate::host::outcome::Storm;
+use crate::host::request::MemoryAccount;
 use crate::words;
 
 /// What a run looks out for, and what it has seen.
@@ -303,7 +304,10 @@ fn watch(
 
 /// What it has for itself now.
 fn parts(live: &Live) -> Option<Parts> {
-    live.pid().and_then(|pid| live.generation.meter().measure(pid)).as_ref().and_then(Parts::of)
+    live.pid()
+        .and_then(|pid| live.generation.meter().measure(pid, MemoryAccount::Sums))
+        .as_ref()
+        .and_then(Parts::of)
 }
 
 fn limits(policy: &StormPolicy) -> Limits {
