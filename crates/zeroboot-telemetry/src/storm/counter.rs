@@ -15,7 +15,10 @@ use crate::directory::Directory;
 use crate::error::{SampleError, Source};
 use crate::ranges::number;
 
-/// More than any of the files is long, in bytes: the kernel gives a page at most.
+/// More than the fields up to the faults take in `stat`, in bytes.
+const PROCESS: usize = 512;
+
+/// More than `memory.stat` and `/proc/vmstat` are long, in bytes: the kernel gives a page at most.
 const LONGEST: usize = 8192;
 
 /// Why faults cannot be counted.
@@ -102,11 +105,13 @@ impl FaultCounter {
     /// [`CountError::Format`].
     pub fn read(&self) -> Result<u64, CountError> {
         let name = self.of.file();
-        let mut bytes = [0; LONGEST];
-        let text = read_once(&self.file, name, &mut bytes)?;
         let faults = match self.of {
-            Of::Process => Stat::faults(text).map(|faults| faults.minor.saturating_add(faults.major)),
-            Of::Cgroup => keyed(text, b"pgfault"),
+            Of::Process => {
+                let mut bytes = [0; PROCESS];
+                let faults = Stat::faults(read_once(&self.file, name, &mut bytes)?);
+                faults.map(|faults| faults.minor.saturating_add(faults.major))
+            }
+            Of::Cgroup => keyed(read_once(&self.file, name, &mut [0; LONGEST])?, b"pgfault"),
         };
         faults.ok_or(CountError::Format(name))
     }
@@ -153,11 +158,7 @@ impl MachineFaults {
     }
 }
 
-fn read_once<'a>(
-    file: &OwnedFd,
-    name: &'static str,
-    bytes: &'a mut [u8; LONGEST],
-) -> Result<&'a [u8], CountError> {
+fn read_once<'a>(file: &OwnedFd, name: &'static str, bytes: &'a mut [u8]) -> Result<&'a [u8], CountError> {
     loop {
         match pread(file, bytes, 0) {
             Err(Errno::EINTR) => {}
