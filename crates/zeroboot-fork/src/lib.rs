@@ -18,6 +18,7 @@
 //! | [`audit`](mod@audit) | is this process safe to fork? |
 //! | [`fd`] | passing descriptors over a `SOCK_SEQPACKET` socket |
 //! | [`freeze`](mod@freeze) | memory that a fork neither copies nor visits |
+//! | [`snapshot`] | saving a point in time to a file while the process goes on |
 //! | [`working_set`] | pages that every child writes, copied by the fork itself |
 //! | [`StepFailure`], [`Hook`] | the child rules, as types |
 //!
@@ -42,6 +43,7 @@ mod maps;
 mod pagemap;
 mod plan;
 mod signals;
+pub mod snapshot;
 mod step;
 mod threads;
 pub mod working_set;

@@ -11,6 +11,7 @@ mod freeze;
 mod passing;
 mod refusals;
 mod repairs;
+mod snapshot;
 mod working_set;
 
 use libtest_mimic::Arguments;
@@ -19,7 +20,10 @@ fn main() {
     if let Some(role) =
         std::env::args().nth(1).and_then(|first| first.strip_prefix("role=").map(str::to_owned))
     {
-        return fork::play(&role);
+        return match role.strip_prefix("snapshot ") {
+            Some(role) => snapshot::play(role),
+            None => fork::play(&role),
+        };
     }
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     let trials = [
@@ -31,6 +35,7 @@ fn main() {
         passing::trials(),
         audit::trials(),
         descriptors::trials(),
+        snapshot::trials(),
         working_set::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
