@@ -29,7 +29,7 @@
 //! interrupted call held stays held for ever. What has to be computed is computed before ([`ForkPlan::prepare`]); what
 //! runs in between is a [`Hook`]: system calls only, and its failure is two numbers.
 //!
-//! What this crate never does: isolate, measure, or know what a sandbox is.
+//! What this crate never does: isolate, measure (but for what a snapshot has copied), or know what a sandbox is.
 
 pub mod audit;
 mod child;

@@ -59,7 +59,7 @@ pub enum SnapshotError {
         /// With these words.
         message: String,
     },
-    /// The file took no more; also when the serialiser did not care.
+    /// The file took no more, whatever the serialiser made of it.
     #[error("cannot write the snapshot{}", remedy(*errno))]
     Write {
         /// What the kernel answered.

@@ -46,7 +46,7 @@
 //!
 //! | | in the child |
 //! |---|---|
-//! | memory | that of the moment of the fork; what the serialiser changes stays in the child |
+//! | memory | that of the moment of the fork; what the serialiser changes stays in the child. Not so are shared mappings, which go on changing, and `MADV_DONTFORK` and `MADV_WIPEONFORK` (`madvise(2)`) |
 //! | descriptors | the standard streams stay; every other one answers `EBADF` ([`Descriptors::Hide`]), so that a connection that the parent closes is closed, and no end of a pipe stays open |
 //! | signals | handlers are set to their defaults, what is ignored stays ignored, the mask is the caller's; `SIGXFSZ` is ignored, so that a file limit is an error |
 //! | death | `SIGKILL` when the thread that started it ends (`PR_SET_PDEATHSIG`): a thread that starts snapshots lives as long as they do |
@@ -58,7 +58,7 @@
 //!
 //! # What it costs
 //!
-//! The parent stops for the fork: about 7 ms for each GiB that is not [frozen](mod@crate::freeze); see
+//! The parent stops for the fork, for some 10 ms with each GiB that is not [frozen](mod@crate::freeze); see
 //! [`Snapshot::fork_time`]. Afterwards each first write of a page is a fault and a copy, as long as the child lives. How many,
 //! says [`Saved::copied`].
 //!

@@ -62,10 +62,11 @@ impl Work<'_> {
     {
         let mut out = SnapshotWriter::new(&self.draft.file);
         let answer = catch_unwind(AssertUnwindSafe(|| serialise(&mut out)));
-        let answer = answer
-            .map_err(|panic| SnapshotError::Panicked { message: words(&*panic) })?
-            .map_err(|error| SnapshotError::Serialise { message: chain(&*error.into()) });
-        // An error of the file comes first: the serialiser passes it on, or has lost it.
+        let answer = match answer {
+            Ok(answer) => answer.map_err(|error| SnapshotError::Serialise { message: chain(&*error.into()) }),
+            Err(panic) => Err(SnapshotError::Panicked { message: words(&*panic) }),
+        };
+        // An error of the file comes first: the serialiser passes it on, panics at it, or has lost it.
         out.failure().map_or(answer, Err)?;
         if let Err(error) = out.flush() {
             return Err(SnapshotError::Write { errno: errno_of(&error) });

@@ -21,7 +21,7 @@ pub(super) fn trials() -> Vec<Trial> {
     vec![
         trial("snapshot: the serialiser's error is told with its causes", serialiser),
         trial("snapshot: a panic is told, and does not unwind out of the child", panics),
-        trial("snapshot: a limit on files is told, also when the serialiser does not care", limit),
+        trial("snapshot: a limit on files is told, whatever the serialiser makes of it", limit),
         trial("snapshot: a full file system is told", full),
         trial("snapshot: a name that cannot be taken is told", name_taken),
         trial("snapshot: a child that was killed is told, as is one that leaves", without_a_word),
@@ -105,16 +105,18 @@ fn limit() -> Verdict {
         Ok::<_, io::Error>(())
     });
     assert_eq!(careless, too_large);
+    std::panic::set_hook(Box::new(|_| ()));
+    let panicking = failure(|out| {
+        out.write_all(&[1; 2 << 20]).expect("room");
+        Ok::<_, io::Error>(())
+    });
+    let _ = std::panic::take_hook();
+    assert_eq!(panicking, too_large);
     Ok(())
 }
 
 fn full() -> Verdict {
-    let namespaces = if nix::unistd::geteuid().is_root() {
-        CloneFlags::CLONE_NEWNS
-    } else {
-        CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER
-    };
-    unshare(namespaces).map_err(|errno| Skip(format!("no mount namespace: {errno}")))?;
+    own_mounts().map_err(|error| Skip(format!("no mount namespace: {error}")))?;
     let directory = tempfile::tempdir().expect("a directory");
     let nothing = None::<&str>;
     mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing)
@@ -135,6 +137,18 @@ fn full() -> Verdict {
     save(500_000).expect("there is room again");
     umount2(directory.path(), MntFlags::MNT_DETACH).expect("so that the directory can go");
     Ok(())
+}
+
+/// A mount namespace; for an ordinary user by a user namespace, in which the user is root.
+fn own_mounts() -> io::Result<()> {
+    let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    if user.is_root() {
+        return Ok(unshare(CloneFlags::CLONE_NEWNS)?);
+    }
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUSER)?;
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("0 {user} 1"))?;
+    fs::write("/proc/self/gid_map", format!("0 {group} 1"))
 }
 
 fn name_taken() -> Verdict {

@@ -5,6 +5,7 @@ mod child;
 mod copied;
 mod failures;
 mod place;
+mod steps;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -36,6 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials.extend(copied::trials());
     trials.extend(failures::trials());
     trials.extend(place::trials());
+    trials.extend(steps::trials());
     trials
 }
 
