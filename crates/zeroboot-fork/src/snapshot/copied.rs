@@ -23,14 +23,15 @@ pub(super) fn copied(parent: &File) -> io::Result<Bytes> {
     let maps = std::fs::read_to_string("/proc/self/maps")?;
     let (mut theirs, mut ours) = (Window::new(page), Window::new(page));
     let mut pages = 0;
-    for mapping in maps.lines().filter_map(Mapping::parse).filter(|mapping| !mapping.is_shared) {
+    let mappings = maps.lines().filter_map(Mapping::parse);
+    // What cannot be read cannot be written either, and may be a reservation of terabytes.
+    for mapping in mappings.filter(|mapping| mapping.is_readable && !mapping.is_shared) {
         let mut rest = mapping.addresses;
         while !rest.is_empty() {
             let ours = ours.read(&child, &rest)?;
             let theirs = theirs.read(parent, &rest)?;
-            let both = ours.zip(theirs);
             let mut looked_at = 0;
-            for (ours, theirs) in both {
+            for (ours, theirs) in ours.zip(theirs) {
                 looked_at += 1;
                 let inherited = ours.is_present() && !ours.is_of_file();
                 let apart = theirs.is_present() && !theirs.is_of_file() && theirs.is_mapped_once();

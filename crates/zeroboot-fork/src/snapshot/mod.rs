@@ -33,7 +33,7 @@
 //!   [`StartError::Running`]. Nothing is queued: whoever wants another one starts it when the first has ended.
 //! - A snapshot that fails, is cancelled or killed takes its temporary file away, once the parent looks
 //!   ([`Snapshot::wait`], [`try_wait`](Snapshot::try_wait), [`cancel`](Snapshot::cancel), or dropping it).
-//! - When the parent was killed as well, the file stays, without a lock, and the next snapshot of the same name removes
+//! - When the parent has ended too, without looking, the file stays, without a lock, and the next snapshot of the same name removes
 //!   it. So there is never more than one.
 //!
 //! The lock is that of the open file, which other children of the parent inherit: one of them that outlives a killed

@@ -19,7 +19,7 @@ use super::copied::copied;
 use super::draft::Draft;
 use super::report::encode;
 use super::writer::errno_of;
-use super::{Bytes, Descriptors, Saved, SnapshotError, SnapshotOptions, SnapshotWriter};
+use super::{Descriptors, Saved, SnapshotError, SnapshotOptions, SnapshotWriter};
 use crate::child::{InChild, LeaveOnUnwind, leave, tell};
 use crate::step::{StepFailure, StepId};
 
@@ -71,7 +71,7 @@ impl Work<'_> {
         if let Err(error) = out.flush() {
             return Err(SnapshotError::Write { errno: errno_of(&error) });
         }
-        let written = Bytes(out.written());
+        let written = out.written();
         self.draft.sync().map_err(|errno| SnapshotError::Sync { errno })?;
         self.draft.rename().map_err(SnapshotError::Rename)?;
         self.draft.sync_directory().map_err(SnapshotError::SyncDirectory)?;

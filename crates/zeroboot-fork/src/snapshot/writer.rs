@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, Write};
 
 use nix::errno::Errno;
 
+use super::Bytes;
 use super::error::SnapshotError;
 
 /// Where the serialiser writes to; it is buffered already.
@@ -24,10 +25,10 @@ impl<'a> SnapshotWriter<'a> {
         Self(BufWriter::with_capacity(BUFFER, Sink { file, failure: None, written: 0 }))
     }
 
-    /// How many bytes were given to it, flushed or not.
+    /// What was given to it, flushed or not.
     #[must_use]
-    pub fn written(&self) -> u64 {
-        self.0.get_ref().written + self.0.buffer().len() as u64
+    pub fn written(&self) -> Bytes {
+        Bytes(self.0.get_ref().written + self.0.buffer().len() as u64)
     }
 
     /// What the file has answered, if it has failed.

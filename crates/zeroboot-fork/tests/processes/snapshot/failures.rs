@@ -11,7 +11,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
-use zeroboot_fork::snapshot::{Replaced, Snapshot, SnapshotError, SnapshotOptions, SnapshotWriter};
+use zeroboot_fork::snapshot::{Bytes, Replaced, Snapshot, SnapshotError, SnapshotOptions, SnapshotWriter};
 use zeroboot_fork::{ExitStatus, leave, pidfd_open, pidfd_signal};
 
 use super::Place;
@@ -177,7 +177,7 @@ fn without_a_word() -> Verdict {
 
     let left = failure(|out| {
         out.write_all(b"all that there is")?;
-        if out.written() > 0 {
+        if out.written() > Bytes(0) {
             leave(0);
         }
         Ok::<_, io::Error>(())
