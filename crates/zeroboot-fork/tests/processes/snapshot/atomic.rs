@@ -35,6 +35,7 @@ impl Random {
     }
 }
 
+/// The seed, which `ZEROBOOT_SEED` sets, repeats what is waited for, but not what the machine does meanwhile.
 fn killed() -> Verdict {
     let seed = std::env::var("ZEROBOOT_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(0) | 1);
