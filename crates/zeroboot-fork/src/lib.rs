@@ -18,6 +18,7 @@
 //! | [`audit`](mod@audit) | is this process safe to fork? |
 //! | [`fd`] | passing descriptors over a `SOCK_SEQPACKET` socket |
 //! | [`freeze`](mod@freeze) | memory that a fork neither copies nor visits, and memory that each child rewrites |
+//! | [`snapshot`] | saving a point in time to a file while the process goes on |
 //! | [`working_set`] | pages that every child writes, copied by the fork itself |
 //! | [`StepFailure`], [`Hook`] | the child rules, as types |
 //!
@@ -28,7 +29,7 @@
 //! interrupted call held stays held for ever. What has to be computed is computed before ([`ForkPlan::prepare`]); what
 //! runs in between is a [`Hook`]: system calls only, and its failure is two numbers.
 //!
-//! What this crate never does: isolate, measure, or know what a sandbox is.
+//! What this crate never does: isolate, measure (but for what a snapshot has copied), or know what a sandbox is.
 
 pub mod audit;
 mod child;
@@ -44,6 +45,7 @@ mod maps;
 mod pagemap;
 mod plan;
 mod signals;
+pub mod snapshot;
 mod step;
 mod threads;
 pub mod working_set;

@@ -1,5 +1,10 @@
 //! Entries of `/proc/<pid>/pagemap`. See the kernel's `admin-guide/mm/pagemap.rst`.
 
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
 /// What a page table says of one page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(transparent)]
@@ -33,5 +38,36 @@ impl Page {
 
     fn has(self, bit: u32) -> bool {
         self.0 >> bit & 1 == 1
+    }
+}
+
+/// Where entries are read to, a window at a time.
+pub(crate) struct Window {
+    bytes: Vec<u8>,
+    page: u64,
+}
+
+const ENTRY: usize = size_of::<Page>();
+
+impl Window {
+    /// How many entries are read at once.
+    const ENTRIES: u64 = 8192;
+
+    /// For pages of this size in bytes.
+    pub(crate) fn new(page: u64) -> Self {
+        Self { bytes: Vec::new(), page }
+    }
+
+    /// The pages from the start of a range, as many as there are in a window; none beyond what user space may map.
+    pub(crate) fn read(
+        &mut self,
+        pagemap: &File,
+        range: &Range<u64>,
+    ) -> io::Result<impl Iterator<Item = Page>> {
+        let count = ((range.end - range.start) / self.page).clamp(1, Self::ENTRIES);
+        self.bytes.resize(usize::try_from(count).unwrap_or_default() * ENTRY, 0);
+        let length = pagemap.read_at(&mut self.bytes, range.start / self.page * ENTRY as u64)?;
+        let (entries, _) = self.bytes[..length].as_chunks::<ENTRY>();
+        Ok(entries.iter().map(|entry| Page(u64::from_ne_bytes(*entry))))
     }
 }

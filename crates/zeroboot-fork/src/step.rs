@@ -20,7 +20,13 @@ impl StepId {
     /// Joining a prepared pid namespace, or asking for the fork: steps of the parent, told in the same form.
     pub const FORK: Self = Self(5);
     /// Copying memory that children rewrite.
-    pub const WRITE_HEAVY: Self = Self(6);
+    pub const WRITE_HEAVY: Self = Self(9);
+    /// Asking for a signal at the parent's death.
+    pub const DEATH_SIGNAL: Self = Self(6);
+    /// Taking a lower priority.
+    pub const PRIORITY: Self = Self(7);
+    /// Taking the parent's descriptors out of reach.
+    pub const DESCRIPTORS: Self = Self(8);
 
     fn name(self) -> Option<&'static str> {
         match self {
@@ -30,6 +36,9 @@ impl StepId {
             Self::SIGNAL_MASK => Some("restore the signal mask"),
             Self::FORK => Some("fork"),
             Self::WRITE_HEAVY => Some("copy the write-heavy memory"),
+            Self::DEATH_SIGNAL => Some("ask for a signal at its parent's death"),
+            Self::PRIORITY => Some("lower its priority"),
+            Self::DESCRIPTORS => Some("hide its parent's descriptors"),
             _ => None,
         }
     }

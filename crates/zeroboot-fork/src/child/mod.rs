@@ -97,7 +97,7 @@ pub fn leave(code: u8) -> ! {
 
 /// Leaves if it is dropped, which happens only when a panic unwinds: it must not unwind into the copy of the parent's
 /// frames.
-struct LeaveOnUnwind;
+pub(crate) struct LeaveOnUnwind;
 
 impl LeaveOnUnwind {
     /// As Rust's own main thread after a panic.
@@ -111,7 +111,7 @@ impl Drop for LeaveOnUnwind {
 }
 
 /// Writes a few bytes; a pipe takes them whole.
-fn tell(pipe: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
+pub(crate) fn tell(pipe: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Errno> {
     loop {
         match nix::unistd::write(pipe, bytes) {
             Ok(_) => return Ok(()),

@@ -2,18 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::{WorkingSet, extend};
 use crate::maps::Mapping;
-use crate::pagemap::Page;
-
-const ENTRY: usize = size_of::<Page>();
-
-/// How many entries are read at once.
-const ENTRIES: u64 = 8192;
+use crate::pagemap::Window;
 
 /// Why there is no working set.
 #[derive(Debug, thiserror::Error)]
@@ -70,25 +64,21 @@ impl Observer {
     }
 
     fn walk(&self, mapping: &Mapping, set: &mut WorkingSet) -> io::Result<()> {
-        let mut bytes = Vec::new();
+        let mut window = Window::new(self.page);
         let mut start = mapping.addresses.start;
         while start < mapping.addresses.end {
-            let count = ((mapping.addresses.end - start) / self.page).clamp(1, ENTRIES);
-            bytes.resize(usize::try_from(count).unwrap_or_default() * ENTRY, 0);
-            let length = self.pagemap.read_at(&mut bytes, start / self.page * ENTRY as u64)?;
-            if length < ENTRY {
-                // Beyond what user space may map: `[vsyscall]`.
-                return Ok(());
-            }
-            let (entries, _) = bytes[..length].as_chunks::<ENTRY>();
-            for entry in entries {
-                let page = Page(u64::from_ne_bytes(*entry));
+            let before = start;
+            for page in window.read(&self.pagemap, &(start..mapping.addresses.end))? {
                 if page.is_present() && page.is_of_file() {
                     extend(&mut set.read, start, self.page);
                 } else if mapping.is_writable && page.is_present() && page.is_mapped_once() {
                     extend(&mut set.written, start, self.page);
                 }
                 start += self.page;
+            }
+            if start == before {
+                // Beyond what user space may map: `[vsyscall]`.
+                return Ok(());
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ mod heap;
 mod passing;
 mod refusals;
 mod repairs;
+mod snapshot;
 mod working_set;
 
 use libtest_mimic::Arguments;
@@ -20,7 +21,10 @@ fn main() {
     if let Some(role) =
         std::env::args().nth(1).and_then(|first| first.strip_prefix("role=").map(str::to_owned))
     {
-        return fork::play(&role);
+        return match role.strip_prefix("snapshot ") {
+            Some(role) => snapshot::play(role),
+            None => fork::play(&role),
+        };
     }
     let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
     let trials = [
@@ -33,6 +37,7 @@ fn main() {
         passing::trials(),
         audit::trials(),
         descriptors::trials(),
+        snapshot::trials(),
         working_set::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
