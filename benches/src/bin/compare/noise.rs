@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::figures::{Samples, quantile};
+use super::samples::{Samples, quantile};
 
 /// How far the floor's median may move between the first and the last third of a run.
 const DRIFT: f64 = 0.25;
@@ -43,11 +43,10 @@ impl Watch {
     /// What disturbed the run; nothing, if it was quiet.
     pub(crate) fn disturbances(&self, floor: &Samples) -> anyhow::Result<Vec<String>> {
         let mut found = Vec::new();
-        let third = floor.times.len() / 3;
-        let median = |times: &[Duration]| quantile(times, 0.5).as_secs_f64();
-        let (first, last) =
-            (median(&floor.times[..third]), median(&floor.times[floor.times.len() - third..]));
-        let drift = (last / first - 1.0).abs();
+        let third = floor.values.len() / 3;
+        let median = |values| quantile(values, 0.5).context("the floor was not measured often enough");
+        let last = median(&floor.values[floor.values.len() - third..])?;
+        let drift = (last / median(&floor.values[..third])? - 1.0).abs();
         if drift > DRIFT {
             found.push(format!("the floor moved by {:.0} % within the run", drift * 100.0));
         }
