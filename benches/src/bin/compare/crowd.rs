@@ -27,7 +27,10 @@ const ANSWER_AND_LIVE: &str = "print(1+1, flush=True)\nimport sys\nsys.stdin.rea
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long memory that was given back may take to be free.
-const SETTLING: Duration = Duration::from_secs(3);
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// Which share of what the sandboxes took may be missing, or too much, when they are gone.
+const UNEXPLAINED: f64 = 0.25;
 
 /// So many callers, and how many sandboxes a second they have run.
 #[derive(Debug)]
@@ -47,8 +50,8 @@ impl Callers {
 pub(crate) struct Lived {
     /// From the first request to the last result.
     pub(crate) took: Duration,
-    /// The memory of each, while they lived.
-    pub(crate) kib: f64,
+    /// The memory of each, while they lived; or why that is not known.
+    pub(crate) kib: anyhow::Result<f64>,
 }
 
 /// Lets each number of callers run sandboxes for a time, one number after the other, and all of it so many times.
@@ -123,14 +126,14 @@ pub(crate) fn thousand(template: &Template, at_once: usize) -> anyhow::Result<Li
         given += read_results(&mut results)?;
     }
     let took = begun.elapsed();
-    let kib = before.saturating_sub(available()?);
+    let during = available()?;
 
     // Whoever lived until now ends now, and successfully; who had ended before has failed, or timed out.
     drop(held);
     for thread in threads {
         thread.join().map_err(|_| anyhow!("a caller panicked"))??;
     }
-    Ok(Lived { took, kib: each(kib)? })
+    Ok(Lived { took, kib: each(before, during, settled()?) })
 }
 
 /// The memory of each of a thousand parked sandboxes that have run nothing.
@@ -139,7 +142,9 @@ pub(crate) fn parked_kib(template: &Template) -> anyhow::Result<f64> {
     let before = settled()?;
     let pool = template.pool_with(PoolOptions::new(MANY).nothing_ahead())?;
     pool.wait_until_full(PATIENCE)?;
-    each(before.saturating_sub(available()?))
+    let during = available()?;
+    drop(pool);
+    each(before, during, settled()?)
 }
 
 /// How many results have come; waits for one.
@@ -158,10 +163,17 @@ fn read_results(results: &mut PipeReader) -> anyhow::Result<usize> {
     Ok(read.iter().filter(|byte| **byte == b'\n').count())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a thousandth of a machine's memory")]
-fn each(kib: u64) -> anyhow::Result<f64> {
-    ensure!(kib > 0, "other programs gave back more memory than the sandboxes took");
-    Ok(kib as f64 / MANY as f64)
+/// What each of them took: what was available before, while they lived and when they were gone, in KiB. What others took or
+/// gave back meanwhile nobody can tell from that, but that they did.
+#[expect(clippy::cast_precision_loss, reason = "parts of a machine's memory")]
+fn each(before: u64, during: u64, after: u64) -> anyhow::Result<f64> {
+    let taken = before.saturating_sub(during) as f64;
+    let unexplained = before.abs_diff(after);
+    ensure!(
+        (unexplained as f64) < taken * UNEXPLAINED,
+        "other programs took or gave back memory meanwhile: {unexplained} KiB are not explained"
+    );
+    Ok(taken / MANY as f64)
 }
 
 fn allow_descriptors() -> anyhow::Result<()> {
@@ -213,5 +225,13 @@ mod tests {
         let all = [callers(1, &[5.0, 5.0, 90.0]), callers(2, &[8.0, 9.0, 7.0]), callers(4, &[6.0, 7.0, 6.0])];
         assert_eq!(best(&all).map(|best| best.callers), Some(2));
         assert!(best(&[]).is_none());
+    }
+
+    #[test]
+    fn memory_that_others_moved_is_no_figure() {
+        assert_eq!(each(1_000_000, 800_000, 990_000).ok(), Some(200.0));
+        assert!(each(1_000_000, 800_000, 940_000).is_err());
+        assert!(each(1_000_000, 800_000, 1_060_000).is_err());
+        assert!(each(1_000_000, 1_100_000, 1_000_000).is_err());
     }
 }

@@ -81,7 +81,7 @@ fn peers(report: &Report, page: &mut String) -> std::fmt::Result {
             None => String::new(),
         };
         if peer.absent.is_some() {
-            said = format!("not on this machine; `{}`", text(&peer.absent));
+            said = format!("not on this machine; {}", text(&peer.absent));
         }
         if peer.error.is_some() {
             write!(said, " does not run here: {}", text(&peer.error))?;
@@ -121,7 +121,7 @@ mod tests {
             "| `floor` | 100.0 | 300.0 | 100 | us |  |  | bare clone3 in a small process, to first instruction |",
             "| bwrap | bubblewrap 0.8.0 | `bwrap --ro-bind / / PYTHON` |",
             "| crun | crun 1.8 | `crun run` does not run here: no <cgroup> |",
-            "| runc |  | not on this machine; `apt-get install runc` |",
+            "| runc |  | not on this machine; apt-get install runc |",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }

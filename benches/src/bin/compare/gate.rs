@@ -104,9 +104,8 @@ impl Baseline {
     }
 
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = fs::read(path).with_context(|| {
-            format!("cannot read {}\nremedy: --update-baseline measures one", path.display())
-        })?;
+        let text = fs::read(path)
+            .with_context(|| format!("no baseline at {}; --update-baseline measures one", path.display()))?;
         serde_json::from_slice(&text).with_context(|| format!("{} is no baseline", path.display()))
     }
 

@@ -18,6 +18,7 @@
 //! was not measured in this run.
 
 #![forbid(unsafe_code)]
+#![expect(clippy::print_stderr, reason = "a program for a terminal")]
 
 mod catalogue;
 mod crowd;
@@ -77,29 +78,39 @@ mod flags {
 /// Nothing can be said: the machine was not quiet, or is another one.
 const WITHHELD: u8 = 3;
 
-fn main() -> anyhow::Result<ExitCode> {
+fn main() -> ExitCode {
     zeroboot::init();
-    let flags = flags::Compare::from_env_or_exit();
+    match run(&flags::Compare::from_env_or_exit()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: &flags::Compare) -> anyhow::Result<ExitCode> {
     let length = if flags.quick { Length::Quick } else { Length::Full };
     let peers = if flags.peers { Peers::Measured } else { Peers::LeftOut };
     if flags.update_baseline {
-        ensure!(
-            flags.from.is_none() && !flags.check,
-            "--update-baseline measures, and compares with nothing"
-        );
-        return update_baseline(length, peers);
+        // How fast others are is no matter of a regression.
+        let alone = flags.from.is_none() && !flags.check && !flags.peers;
+        ensure!(alone, "--update-baseline measures our own figures, and compares with nothing");
+        return update_baseline(length);
     }
 
+    // Whatever is missing is missed before a minute of measuring.
+    let baseline = flags.check.then(|| Baseline::read(&baseline_path())).transpose()?;
     let report = match &flags.from {
         Some(path) => Report::read(path)?,
         None => measure::run(length, peers)?,
     };
-    std::io::stdout().lock().write_all(table::text(&report).as_bytes())?;
-    let directory = flags.out.clone().unwrap_or_else(|| root().join("target/bench"));
-    publish(&report, &directory)?;
+    say(&table::text(&report))?;
     if let Some(path) = &flags.json {
         write(path, &report.json()?)?;
     }
+    let directory = flags.out.clone().unwrap_or_else(|| root().join("target/bench"));
+    publish(&report, &directory)?;
 
     let mut code = ExitCode::SUCCESS;
     if flags.doc && report.verdict == Verdict::Ok {
@@ -108,8 +119,8 @@ fn main() -> anyhow::Result<ExitCode> {
         say("docs/benchmarks.md is left as it was: the run was noisy\n")?;
         code = ExitCode::from(WITHHELD);
     }
-    if flags.check {
-        let judgement = Baseline::read(&baseline_path())?.judge(&report);
+    if let Some(baseline) = baseline {
+        let judgement = baseline.judge(&report);
         say(&format!("\n{judgement}"))?;
         code = match judgement.failed() {
             Some(true) => ExitCode::FAILURE,
@@ -147,10 +158,10 @@ fn publish(report: &Report, directory: &Path) -> anyhow::Result<()> {
     write(&directory.join("bench.json"), &report.json()?)
 }
 
-fn update_baseline(length: Length, peers: Peers) -> anyhow::Result<ExitCode> {
+fn update_baseline(length: Length) -> anyhow::Result<ExitCode> {
     let mut runs = Vec::new();
     for number in 1..=gate::RUNS {
-        let run = measure::run(length, peers)?;
+        let run = measure::run(length, Peers::LeftOut)?;
         say(&format!("run {number} of {}\n{}\n", gate::RUNS, table::text(&run)))?;
         if run.verdict == Verdict::Noisy {
             say("the baseline is left as it was: the run was noisy\n")?;

@@ -8,7 +8,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use zeroboot::Template;
 
-use super::crowd::{self, Callers};
+use super::crowd::{self, Callers, Lived};
 use super::figures::Bench;
 use super::noise::Watch;
 use super::peers;
@@ -153,25 +153,23 @@ fn many(
     let mut thousand = Samples::new("thousand", Unit::Ms);
     let mut ran = Samples::new("ran_kib", Unit::Kib);
     let mut parked = Samples::new("parked_kib", Unit::Kib);
+    let mut keep = |samples: &mut Samples, measured: anyhow::Result<f64>| match measured {
+        Ok(value) => samples.values.push(value),
+        Err(error) => drop(failed.insert(samples.name.clone(), format!("{error:#}"))),
+    };
     for _ in 0..extent.crowds {
         match crowd::thousand(python, at_once) {
-            Ok(lived) => {
-                thousand.values.push(lived.took.as_secs_f64() * 1e3);
-                ran.values.push(lived.kib);
+            Ok(Lived { took, kib }) => {
+                keep(&mut thousand, Ok(took.as_secs_f64() * 1e3));
+                keep(&mut ran, kib);
             }
-            Err(error) => {
-                for name in ["thousand", "ran_kib"] {
-                    failed.insert(name.to_owned(), format!("{error:#}"));
-                }
-            }
+            Err(error) => keep(&mut thousand, Err(error)),
         }
-        match crowd::parked_kib(python) {
-            Ok(kib) => parked.values.push(kib),
-            Err(error) => drop(failed.insert("parked_kib".to_owned(), format!("{error:#}"))),
-        }
+        keep(&mut parked, crowd::parked_kib(python));
     }
-    // Half of the repetitions are no figure.
-    samples.extend([thousand, ran, parked].into_iter().filter(|samples| !failed.contains_key(&samples.name)));
+    samples.extend([thousand, ran, parked].into_iter().filter(|samples| !samples.values.is_empty()));
+    // A repetition that has failed is one fewer.
+    failed.retain(|name, _| samples.iter().all(|samples| samples.name != *name));
     rates
 }
 

@@ -12,7 +12,7 @@ body { margin: 2rem auto; max-width: 1000px; padding: 0 1rem; background: #fff; 
 h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .3rem .7rem; text-align: left; border-bottom: 1px solid #e3e7ec; }
 th { color: #6b7684; font-weight: 600; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-code { font: 13px/1.4 ui-monospace, monospace; } td code { overflow-wrap: anywhere; }
+code { font: 13px/1.4 ui-monospace, monospace; } td code, .met, .not { white-space: nowrap; } td.command code { white-space: normal; overflow-wrap: anywhere; }
 svg { display: block; width: 100%; height: auto; margin: 1rem 0; border: 1px solid #e3e7ec; }
 .met { color: #0b7a75; font-weight: 600; } .not { color: #b3261e; font-weight: 600; }
 .noisy { background: #fff4e5; border-left: 4px solid #c2561a; padding: .6rem 1rem; } dt { float: left; width: 6rem; color: #6b7684; } dd { margin: 0 0 0 6rem; }
@@ -104,12 +104,17 @@ fn peers(report: &Report, page: &mut String) -> std::fmt::Result {
     writeln!(page, "<h2>Peers</h2>\n<table>\n<tr><th>peer</th><th>version</th><th>command</th></tr>")?;
     for peer in &report.peers {
         let text = |text: &Option<String>| escaped(text.as_deref().unwrap_or_default());
-        write!(page, "<tr><td>{}</td><td>{}</td><td>", escaped(&peer.name), text(&peer.version))?;
+        write!(
+            page,
+            "<tr><td>{}</td><td>{}</td><td class=\"command\">",
+            escaped(&peer.name),
+            text(&peer.version)
+        )?;
         if peer.command.is_some() {
             write!(page, "<code>{}</code>", text(&peer.command))?;
         }
         if peer.absent.is_some() {
-            write!(page, "not on this machine; <code>{}</code>", text(&peer.absent))?;
+            write!(page, "not on this machine; {}", text(&peer.absent))?;
         }
         if peer.error.is_some() {
             write!(page, "<br>does not run here: {}", text(&peer.error))?;

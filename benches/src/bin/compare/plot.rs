@@ -53,6 +53,14 @@ struct Row {
     remark: String,
 }
 
+impl Row {
+    /// What stands behind its ring.
+    fn words(&self) -> String {
+        let remark = if self.remark.is_empty() { String::new() } else { format!(" = {}", self.remark) };
+        format!("{}{remark}, p99 {}", short(self.p50), short(self.p99))
+    }
+}
+
 /// Every plot that this run has the figures for.
 pub(crate) fn all(report: &Report) -> anyhow::Result<Vec<Plot>> {
     let plots = [times(report), peers(report), throughput(report)];
@@ -98,8 +106,10 @@ fn costs(title: &str, rows: &[Row], compared: Option<(&str, f64)>) -> anyhow::Re
     drawing(title, "dot: p50, ring: p99; logarithmic", height, |root| {
         let low = rows.iter().map(|row| row.p50).fold(f64::INFINITY, f64::min);
         let high = rows.iter().map(|row| row.p99).fold(0.0, f64::max);
-        // Room on the right for the words behind the largest p99.
-        let range = low * 0.7..high * (high / low).powf(0.28).max(1.3);
+        let (start, width) = (low * 0.7, f64::from(i32::try_from(WIDTH)? - LABELS - RIGHT));
+        // The words behind the largest p99 take this share of the axis.
+        let share = rows.iter().map(|row| words_width(&row.words())).fold(0.0, f64::max) / width;
+        let range = start..high * (high / start).powf(share / (1.0 - share));
         let decades = decades(range.start, range.end);
         let spec = Cartesian2d::<LogCoord<f64>, RangedCoordf64>::new(
             range.log_scale(),
@@ -130,7 +140,7 @@ fn costs(title: &str, rows: &[Row], compared: Option<(&str, f64)>) -> anyhow::Re
 }
 
 fn draw_row(root: &Area<'_>, area: &Logarithmic<'_>, row: &Row, y: f64) -> anyhow::Result<()> {
-    let Row { name, p50, p99, colour, remark } = row;
+    let Row { name, p50, p99, colour, .. } = row;
     let (_, middle) = area.map_coordinate(&(*p50, y));
     write(root, name, (LABELS - 12, middle), &words(16, INK, HPos::Right, VPos::Center))?;
     let line = PathElement::new(vec![(*p50, y), (*p99, y)], colour.stroke_width(2));
@@ -139,9 +149,7 @@ fn draw_row(root: &Area<'_>, area: &Logarithmic<'_>, row: &Row, y: f64) -> anyho
     area.draw(&Circle::new((*p99, y), 4, colour.stroke_width(2))).map_err(drawn)?;
     area.draw(&Circle::new((*p50, y), 5, colour.filled())).map_err(drawn)?;
     let (x, _) = area.map_coordinate(&(*p99, y));
-    let remark = if remark.is_empty() { String::new() } else { format!(" = {remark}") };
-    let text = format!("{}{remark}, p99 {}", short(*p50), short(*p99));
-    write(root, &text, (x + 12, middle), &words(15, FAINT, HPos::Left, VPos::Center))
+    write(root, &row.words(), (x + 12, middle), &words(15, FAINT, HPos::Left, VPos::Center))
 }
 
 fn throughput(report: &Report) -> Option<anyhow::Result<String>> {
@@ -218,7 +226,14 @@ fn write(root: &Area<'_>, text: &str, at: (i32, i32), style: &TextStyle<'_>) -> 
     root.draw_text(text, style, at).map_err(drawn)
 }
 
-/// Its errors are not of every thread.
+/// About how wide small words are, with the gap before them: nobody has asked a font.
+fn words_width(text: &str) -> f64 {
+    const GAP: f64 = 14.0;
+    const LETTER: f64 = 7.0;
+    text.chars().map(|_| LETTER).sum::<f64>() + GAP
+}
+
+/// What plotters says of the one kind of surface that is used here.
 fn drawn<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> anyhow::Error {
     anyhow!("cannot draw: {error}")
 }
