@@ -230,7 +230,7 @@ fn write(root: &Area<'_>, text: &str, at: (i32, i32), style: &TextStyle<'_>) -> 
 fn words_width(text: &str) -> f64 {
     const GAP: f64 = 14.0;
     const LETTER: f64 = 7.0;
-    text.chars().map(|_| LETTER).sum::<f64>() + GAP
+    text.chars().fold(GAP, |width, _| width + LETTER)
 }
 
 /// What plotters says of the one kind of surface that is used here.

@@ -3,9 +3,12 @@
 //! Its standard streams are pipes and nothing else: container runtimes give the files behind them to the container's
 //! user, and a device of the host would have another owner afterwards.
 
+use std::env;
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,11 +22,14 @@ use nix::unistd::Pid;
 pub(crate) const JOB: &str = "print(1+1)";
 pub(crate) const RESULT: &[u8] = b"2\n";
 
-/// Where programs look for their helpers: the only variable that they get.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Where programs for administrators are; not everybody has these directories in `PATH`.
+const SBIN: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// How long a program may take; it is never near.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many lines are told of what it said before it failed.
+const LAST_WORDS: usize = 3;
 
 /// How long a program took.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +44,7 @@ pub(crate) struct Took {
 /// In one line, with the last words of the program, when it gives another result, fails or takes too long. Everything in
 /// its process group has been killed then.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<Took> {
-    command.env_clear().env("PATH", PATH).process_group(0);
+    command.env_clear().env("PATH", path()).process_group(0);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let begun = Instant::now();
     let mut child = command.spawn().context("it cannot be started")?;
@@ -51,6 +57,13 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<Took> {
             None => error,
         }
     })
+}
+
+/// Where programs are looked for, and look for others: the only variable that they get.
+pub(crate) fn path() -> OsString {
+    let own = env::var_os("PATH").unwrap_or_default();
+    let all = env::split_paths(&own).chain(SBIN.map(PathBuf::from));
+    env::join_paths(all).unwrap_or(own)
 }
 
 fn follow(child: &mut Child, begun: Instant) -> anyhow::Result<Took> {
@@ -94,7 +107,7 @@ pub(crate) fn await_readable(source: &impl AsFd) -> anyhow::Result<()> {
     }
 }
 
-/// The last line that it wrote to standard error, without waiting for more.
+/// The last lines that it wrote to standard error, without waiting for more.
 fn last_words(child: &mut Child) -> Option<String> {
     let stderr = child.stderr.as_mut()?;
     let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLIN)];
@@ -104,7 +117,9 @@ fn last_words(child: &mut Child) -> Option<String> {
     let mut piece = [0; 4096];
     let length = stderr.read(&mut piece).ok()?;
     let text = String::from_utf8_lossy(&piece[..length]);
-    text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let last = &lines[lines.len().saturating_sub(LAST_WORDS)..];
+    (!last.is_empty()).then(|| last.join("; "))
 }
 
 #[cfg(test)]
@@ -131,8 +146,8 @@ mod tests {
 
     #[test]
     fn a_program_that_fails_says_why() {
-        let error = shell("echo first >&2; echo no such feature >&2; exit 3").unwrap_err();
-        assert_eq!(format!("{error:#}"), "no such feature: exit status: 3");
+        let error = shell("printf 'a\\nb\\nno such feature\\n\\nask somebody\\n' >&2; exit 3").unwrap_err();
+        assert_eq!(format!("{error:#}"), "b; no such feature; ask somebody: exit status: 3");
         assert!(run(&mut Command::new("no-such-program")).is_err());
     }
 

@@ -9,13 +9,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
+use nix::unistd::{getegid, geteuid};
 use serde_json::json;
 use tempfile::TempDir;
 
 use super::known;
+use crate::process;
 
 /// Where most of a machine's programs are.
 const USR: &str = "/usr";
+
+/// What a container has of its own.
+const NAMESPACES: [&str; 4] = ["pid", "mount", "ipc", "network"];
 
 /// It is gone with this handle, and so is every container that was started from it.
 #[derive(Debug)]
@@ -99,7 +104,8 @@ impl Bundle {
             let left = fs::read_dir(&state).is_ok_and(|mut entries| entries.next().is_some());
             if left {
                 let mut delete = Command::new(runtime);
-                delete.args(["--root", &state, "delete", "--force", &self.id]).stdin(Stdio::piped());
+                delete.args(["--root", &state, "delete", "--force", &self.id]);
+                delete.env("PATH", process::path()).stdin(Stdio::piped());
                 // Its words are of no use to anybody: what it cannot remove it has never made.
                 let _ = delete.output();
             }
@@ -110,7 +116,17 @@ impl Bundle {
         let bind = |path: &PathBuf| json!({"destination": path, "type": "bind", "source": path, "options": ["bind", "ro", "nosuid", "nodev"]});
         let proc = json!({"destination": "/proc", "type": "proc", "source": "proc"});
         let mounts: Vec<_> = [proc].into_iter().chain(self.shown.iter().map(bind)).collect();
-        let namespaces = ["pid", "mount", "ipc", "network"].map(|kind| json!({"type": kind}));
+        let mut linux = json!({"namespaces": NAMESPACES.map(|kind| json!({"type": kind}))});
+        let (user, group) = (geteuid(), getegid());
+        if !user.is_root() {
+            // Nobody else may make the others.
+            let own = |id: u32| json!([{"containerID": 0, "hostID": id, "size": 1}]);
+            linux = json!({
+                "namespaces": NAMESPACES.into_iter().chain(["user"]).map(|kind| json!({"type": kind})).collect::<Vec<_>>(),
+                "uidMappings": own(user.as_raw()),
+                "gidMappings": own(group.as_raw()),
+            });
+        }
         json!({
             "ociVersion": "1.0.2",
             "process": {
@@ -123,7 +139,7 @@ impl Bundle {
             },
             "root": {"path": "rootfs", "readonly": true},
             "mounts": mounts,
-            "linux": {"namespaces": namespaces},
+            "linux": linux,
         })
     }
 }
@@ -158,7 +174,10 @@ mod tests {
         let config: serde_json::Value =
             serde_json::from_slice(&fs::read(path.join("config.json")).unwrap()).unwrap();
         assert_eq!(config["root"]["readonly"], true);
-        assert_eq!(config["linux"]["namespaces"].as_array().map(Vec::len), Some(4));
+        let namespaces = config["linux"]["namespaces"].as_array().unwrap();
+        for kind in NAMESPACES {
+            assert!(namespaces.contains(&json!({"type": kind})), "{kind}");
+        }
         drop(bundle);
         assert!(!path.exists());
     }

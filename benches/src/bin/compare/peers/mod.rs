@@ -14,7 +14,7 @@ mod bundle;
 mod known;
 mod sandlock;
 
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -71,8 +71,7 @@ struct Contestant {
     total: Samples,
 }
 
-/// Measures all that are here, each once in a round. The first round does not count: it says who can run here.
-/// Rounds end after this time, however many there were.
+/// Measures all that are here, each once in a round, for so many rounds or so much time.
 pub(crate) fn measure(
     template: &Template,
     rounds: u64,
@@ -81,41 +80,18 @@ pub(crate) fn measure(
 ) -> anyhow::Result<Measured> {
     let interpreter = template.interpreter().context("a Python template")?.executable().canonicalize()?;
     let bundle = Bundle::new(&interpreter)?;
-    let ours = Peer::new(
-        OURSELVES,
-        Some(env!("CARGO_PKG_VERSION").to_owned()),
-        "Template::run, strict, without site",
-    );
-    let mut contestants = vec![Contestant::new(ours, Runner::Ourselves(template.clone()))];
-    let mut peers = Vec::new();
-    for known in &known::ALL {
-        match prepare(known, &bundle) {
-            Some((peer, runner)) => contestants.push(Contestant::new(peer, runner)),
-            None => peers.push(Peer::missing(known.name, known.install)),
-        }
-    }
-    match Sandlock::start(&interpreter) {
-        Ok(Some(runner)) => {
-            let peer = Peer::new(sandlock::NAME, Some(runner.version().to_owned()), sandlock::CALL);
-            contestants.push(Contestant::new(peer, Runner::Sandlock(runner)));
-        }
-        Ok(None) => peers.push(Peer::missing(sandlock::NAME, sandlock::INSTALL)),
-        Err(error) => {
-            let peer = Peer::new(sandlock::NAME, None, sandlock::CALL);
-            peers.push(Peer { error: Some(one_line(&error)), ..peer });
-        }
-    }
+    let (mut contestants, mut peers) = gather(template, &interpreter, &bundle);
 
+    // The first round does not count: it says who can run here.
+    for contestant in &mut contestants {
+        contestant.run(&bundle);
+    }
     let begun = Instant::now();
-    for round in 0..=rounds {
-        for contestant in contestants.iter_mut().filter(|contestant| contestant.peer.error.is_none()) {
-            match contestant.runner.run(&bundle) {
-                Ok(took) if round > 0 => {
-                    contestant.result.took(took.result);
-                    contestant.total.took(took.total);
-                }
-                Ok(_) => {}
-                Err(error) => contestant.peer.error = Some(one_line(&error)),
+    for _ in 0..rounds {
+        for contestant in &mut contestants {
+            if let Some(took) = contestant.run(&bundle) {
+                contestant.result.took(took.result);
+                contestant.total.took(took.total);
             }
         }
         bar.inc(1);
@@ -130,14 +106,39 @@ pub(crate) fn measure(
         }
         peers.push(peer);
     }
-    let order: BTreeMap<_, _> = names().zip(0..).collect();
-    peers.sort_by_key(|peer| order.get(&*peer.name).copied());
+    peers.sort_by_key(|peer| names().position(|name| name == peer.name));
     Ok(Measured { peers, samples })
 }
 
 /// The names of all, in the order in which they are told.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     [OURSELVES].into_iter().chain(known::ALL.iter().map(|known| known.name)).chain([sandlock::NAME])
+}
+
+/// Those that can take turns, ourselves first, and those that cannot.
+fn gather(template: &Template, interpreter: &Path, bundle: &Bundle) -> (Vec<Contestant>, Vec<Peer>) {
+    let version = Some(env!("CARGO_PKG_VERSION").to_owned());
+    let ours = Peer::new(OURSELVES, version, "Template::run, strict, without site");
+    let mut contestants = vec![Contestant::new(ours, Runner::Ourselves(template.clone()))];
+    let mut others = Vec::new();
+    for known in &known::ALL {
+        match prepare(known, bundle) {
+            Some((peer, runner)) => contestants.push(Contestant::new(peer, runner)),
+            None => others.push(Peer::missing(known.name, known.install)),
+        }
+    }
+    match Sandlock::start(interpreter) {
+        Ok(Some(runner)) => {
+            let peer = Peer::new(sandlock::NAME, Some(runner.version().to_owned()), sandlock::CALL);
+            contestants.push(Contestant::new(peer, Runner::Sandlock(runner)));
+        }
+        Ok(None) => others.push(Peer::missing(sandlock::NAME, sandlock::INSTALL)),
+        Err(error) => {
+            let peer = Peer::new(sandlock::NAME, None, sandlock::CALL);
+            others.push(Peer { error: Some(one_line(&error)), ..peer });
+        }
+    }
+    (contestants, others)
 }
 
 /// `None`: it is not here.
@@ -151,7 +152,7 @@ fn prepare(known: &Known, bundle: &Bundle) -> Option<(Peer, Runner)> {
 /// What a program says when it is asked; `None` when there is no such program.
 fn version(program: &str) -> Option<String> {
     let mut asked = Command::new(program);
-    let said = asked.arg("--version").stdin(Stdio::piped()).output().ok()?;
+    let said = asked.arg("--version").env("PATH", process::path()).stdin(Stdio::piped()).output().ok()?;
     let line = String::from_utf8_lossy(&said.stdout).lines().next().unwrap_or_default().trim().to_owned();
     Some(if line.is_empty() { "of unknown version".to_owned() } else { line })
 }
@@ -192,6 +193,16 @@ impl Contestant {
         let result = Samples::new(catalogue::peer(&peer.name), Unit::Us);
         let total = Samples::new(catalogue::peer_total(&peer.name), Unit::Us);
         Self { peer, runner, result, total }
+    }
+
+    /// One job. Whoever has failed once does not run again.
+    fn run(&mut self, bundle: &Bundle) -> Option<Took> {
+        if self.peer.error.is_some() {
+            return None;
+        }
+        let took = self.runner.run(bundle);
+        self.peer.error = took.as_ref().err().map(one_line);
+        took.ok()
     }
 }
 
