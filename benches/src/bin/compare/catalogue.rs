@@ -16,19 +16,19 @@ pub(crate) struct Goal {
 
 /// A figure. The names of those of other programs are made from theirs, see [`peer`].
 #[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) name: &'static str,
-    pub(crate) what: &'static str,
-    pub(crate) goal: Option<Goal>,
+struct Entry {
+    name: &'static str,
+    what: &'static str,
+    goal: Option<Goal>,
 }
 
 /// A ratio of two figures of one run.
 #[derive(Debug)]
 pub(crate) struct Ratio {
     pub(crate) name: &'static str,
-    pub(crate) better: Better,
-    pub(crate) goal: Option<Goal>,
-    pub(crate) what: &'static str,
+    better: Better,
+    goal: Option<Goal>,
+    what: &'static str,
     over: At,
     under: At,
 }
@@ -41,7 +41,7 @@ enum At {
 }
 
 /// The figures, in the order in which they are told.
-pub(crate) const FIGURES: [Entry; 18] = [
+const FIGURES: [Entry; 18] = [
     figure("floor", "bare clone3 in a small process, to first instruction"),
     figure("fork_10m", "the same with 10 MiB written, frozen"),
     figure("fork_1g", "... with 1 GiB, frozen"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use zeroboot::Template;
 
@@ -163,7 +163,10 @@ fn many(
                 keep(&mut thousand, Ok(took.as_secs_f64() * 1e3));
                 keep(&mut ran, kib);
             }
-            Err(error) => keep(&mut thousand, Err(error)),
+            Err(error) => {
+                keep(&mut ran, Err(anyhow!("{error:#}")));
+                keep(&mut thousand, Err(error));
+            }
         }
         keep(&mut parked, crowd::parked_kib(python));
     }

@@ -19,6 +19,9 @@ const FOREIGN: f64 = 0.05;
 /// How long it waits to see them, before and after the run.
 const WAIT: Duration = Duration::from_millis(500);
 
+/// How often it looks after the run: the kernel takes down what a thousand sandboxes were made of while nobody waits.
+const LOOKS: usize = 4;
+
 /// CPU time since the start, in ticks.
 #[derive(Debug, Clone, Copy)]
 struct Ticks {
@@ -55,12 +58,24 @@ impl Watch {
         if stolen > STOLEN {
             found.push(format!("{:.1} % of the CPU time was stolen", stolen * 100.0));
         }
-        let foreign = self.foreign.max(foreign()?);
+        let foreign = self.foreign.max(settled()?);
         if foreign > FOREIGN {
             found.push(format!("other programs took {:.0} % of the CPU time", foreign * 100.0));
         }
         Ok(found)
     }
+}
+
+/// The same when what this program has left behind is gone, as far as that happens within some looks.
+fn settled() -> anyhow::Result<f64> {
+    let mut least = foreign()?;
+    for _ in 1..LOOKS {
+        if least <= FOREIGN {
+            break;
+        }
+        least = least.min(foreign()?);
+    }
+    Ok(least)
 }
 
 /// The share of the CPU time that is taken while this program sleeps.

@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use zeroboot::Interpreter;
 
-use super::catalogue::{OURSELVES, RATIOS, peer, peer_ratio, place};
+use super::catalogue::{OURSELVES, RATIOS, peer, peer_ratio, peer_total, place};
 use super::crowd::Callers;
 use super::peers::{self, Peer};
 use super::samples::{Figure, round};
@@ -132,12 +132,8 @@ pub(crate) fn commit() -> String {
 
 /// What is in the catalogue comes first, then the peers in their order.
 fn rank(name: &str) -> (usize, usize) {
-    let of = |peer_name: &&str| {
-        name == peer(peer_name)
-            || name == super::catalogue::peer_total(peer_name)
-            || name == peer_ratio(peer_name)
-    };
-    (place(name), peers::names().position(|peer| of(&peer)).unwrap_or(usize::MAX))
+    let is_of = |of| [peer(of), peer_total(of), peer_ratio(of)].iter().any(|known| known == name);
+    (place(name), peers::names().position(is_of).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
