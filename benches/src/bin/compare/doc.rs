@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::catalogue::{goal, what};
-use super::report::Report;
+use super::peers::LEGEND;
+use super::report::{Report, meaning};
 use super::samples::Figure;
 
 const FIRST_LINE: &str = "<!-- Written by `cargo xtask bench --doc` from one run. Never edited by hand. -->";
@@ -42,10 +43,10 @@ fn tell(report: &Report, page: &mut String) -> std::fmt::Result {
         page,
         "## Figures\n\n| figure | p50 | p99 | n | unit | goal | | what |\n|---|---:|---:|---:|---|---:|---|---|"
     )?;
-    for (name, Figure { p50, p99, n, unit, callers }) in report.ordered_figures() {
-        let callers = callers.map_or_else(String::new, |callers| format!(" ({callers})"));
-        let (unit, judged, what) = (unit.symbol(), judged(name, *p50), cell(&what(name)));
-        writeln!(page, "| `{name}` | {p50:.1} | {p99:.1} | {n} | {unit} | {judged} | {what}{callers} |")?;
+    for (name, figure) in report.ordered_figures() {
+        let Figure { p50, p99, n, unit, .. } = figure;
+        let (unit, judged, what) = (unit.symbol(), judged(name, *p50), cell(&meaning(name, figure)));
+        writeln!(page, "| `{name}` | {p50:.1} | {p99:.1} | {n} | {unit} | {judged} | {what} |")?;
     }
     if !report.failed.is_empty() {
         writeln!(page, "\nNot measured:\n")?;
@@ -66,14 +67,7 @@ fn peers(report: &Report, page: &mut String) -> std::fmt::Result {
     if report.peers.is_empty() {
         return Ok(());
     }
-    writeln!(
-        page,
-        "\n## Peers\n\nEach runs the same Python job with what it needs for namespaces of its own (pid, mount, ipc, network) and a \
-         tree that it cannot write; they take turns. `PYTHON` is the interpreter, `PREFIX` its installation, `BUNDLE` a \
-         directory with a root of mount points and a `config.json` that asks for these namespaces, a read-only root, a \
-         new `/proc`, and read-only mounts of `/usr` and `PREFIX`. `sandlock` makes no namespaces.\n\n\
-         | peer | version | command |\n|---|---|---|"
-    )?;
+    writeln!(page, "\n## Peers\n\n{LEGEND}\n\n| peer | version | command |\n|---|---|---|")?;
     for peer in &report.peers {
         let text = |text: &Option<String>| cell(text.as_deref().unwrap_or_default());
         let mut said = match &peer.command {

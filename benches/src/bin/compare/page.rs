@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::catalogue::{goal, what};
+use super::peers::LEGEND;
 use super::plot::Plot;
-use super::report::{Report, Verdict};
+use super::report::{Report, Verdict, meaning};
 use super::samples::Figure;
 
 const STYLE: &str = "
@@ -54,7 +55,7 @@ fn tell(report: &Report, plots: &[Plot], page: &mut String) -> std::fmt::Result 
             "<h2>Ratios</h2>\n<table>\n<tr><th>ratio</th><th class=\"n\">value</th><th>goal</th><th></th><th>what</th></tr>"
         )?;
         for (name, ratio) in report.ordered_ratios() {
-            row(page, name, &format!("<td class=\"n\">{ratio:.2}</td>"), ratio)?;
+            row(page, name, &format!("<td class=\"n\">{ratio:.2}</td>"), ratio, &what(name))?;
         }
         writeln!(page, "</table>")?;
     }
@@ -66,12 +67,13 @@ fn tell(report: &Report, plots: &[Plot], page: &mut String) -> std::fmt::Result 
         page,
         "<table>\n<tr><th>figure</th><th class=\"n\">p50</th><th class=\"n\">p99</th><th class=\"n\">n</th><th>unit</th><th>goal</th><th></th><th>what</th></tr>"
     )?;
-    for (name, Figure { p50, p99, n, unit, .. }) in report.ordered_figures() {
+    for (name, figure) in report.ordered_figures() {
+        let Figure { p50, p99, n, unit, .. } = figure;
         let cells = format!(
             "<td class=\"n\">{p50:.1}</td><td class=\"n\">{p99:.1}</td><td class=\"n\">{n}</td><td>{}</td>",
             unit.symbol()
         );
-        row(page, name, &cells, *p50)?;
+        row(page, name, &cells, *p50, &meaning(name, figure))?;
     }
     writeln!(page, "</table>")?;
     if !report.failed.is_empty() {
@@ -84,7 +86,7 @@ fn tell(report: &Report, plots: &[Plot], page: &mut String) -> std::fmt::Result 
     peers(report, page)
 }
 
-fn row(page: &mut String, name: &str, cells: &str, value: f64) -> std::fmt::Result {
+fn row(page: &mut String, name: &str, cells: &str, value: f64, what: &str) -> std::fmt::Result {
     write!(page, "<tr><td><code>{}</code></td>{cells}", escaped(name))?;
     match goal(name) {
         Some(goal) => {
@@ -94,14 +96,17 @@ fn row(page: &mut String, name: &str, cells: &str, value: f64) -> std::fmt::Resu
         }
         None => write!(page, "<td></td><td></td>")?,
     }
-    writeln!(page, "<td>{}</td></tr>", escaped(&what(name)))
+    writeln!(page, "<td>{}</td></tr>", escaped(what))
 }
 
 fn peers(report: &Report, page: &mut String) -> std::fmt::Result {
     if report.peers.is_empty() {
         return Ok(());
     }
-    writeln!(page, "<h2>Peers</h2>\n<table>\n<tr><th>peer</th><th>version</th><th>command</th></tr>")?;
+    writeln!(
+        page,
+        "<h2>Peers</h2>\n<p>{LEGEND}</p>\n<table>\n<tr><th>peer</th><th>version</th><th>command</th></tr>"
+    )?;
     for peer in &report.peers {
         let text = |text: &Option<String>| escaped(text.as_deref().unwrap_or_default());
         write!(

@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use zeroboot::Interpreter;
 
-use super::catalogue::{OURSELVES, RATIOS, peer, peer_ratio, peer_total, place};
+use super::catalogue::{OURSELVES, RATIOS, peer, peer_ratio, peer_total, place, what};
 use super::crowd::Callers;
 use super::peers::{self, Peer};
 use super::samples::{Figure, round};
@@ -101,6 +101,14 @@ pub(crate) fn ratios(figures: &BTreeMap<String, Figure>) -> BTreeMap<String, f64
     own.chain(peers::names().filter(|name| *name != OURSELVES).filter_map(against)).collect()
 }
 
+/// What a figure means in this run.
+pub(crate) fn meaning(name: &str, figure: &Figure) -> String {
+    match figure.callers {
+        Some(callers) => format!("{} ({callers})", what(name)),
+        None => what(name),
+    }
+}
+
 /// What the figures depend on.
 pub(crate) fn host(interpreter: Option<&Interpreter>) -> BTreeMap<String, String> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -146,6 +154,7 @@ pub(crate) mod tests {
         let figure = |name: &str, p50, unit| {
             (name.to_owned(), Figure { p50, p99: p50 * 3.0, n: 100, unit, callers: None })
         };
+        let throughput = Figure { p50: 900.0, p99: 850.0, n: 5, unit: Unit::PerS, callers: Some(2) };
         let figures: BTreeMap<_, _> = [
             figure("floor", 100.0, Unit::Us),
             figure("spawn", 240.0, Unit::Us),
@@ -153,6 +162,7 @@ pub(crate) mod tests {
             figure("cold_python", 8000.0, Unit::Us),
             figure("thousand", 400.0, Unit::Ms),
             figure("parked_kib", 190.0, Unit::Kib),
+            ("throughput".to_owned(), throughput),
             figure("peer_zeroboot", 900.0, Unit::Us),
             figure("peer_zeroboot_total", 1800.0, Unit::Us),
             figure("peer_bwrap", 9900.0, Unit::Us),
@@ -213,7 +223,10 @@ pub(crate) mod tests {
         );
         assert_eq!(json["figures"]["thousand"]["unit"], "ms");
         assert_eq!(json["figures"]["parked_kib"]["unit"], "kib");
-        assert_eq!(json["figures"].get("throughput"), None);
+        let throughput =
+            serde_json::json!({"p50": 900.0, "p99": 850.0, "n": 5, "unit": "per_s", "callers": 2});
+        assert_eq!(json["figures"]["throughput"], throughput);
+        assert_eq!(json["figures"].get("ran_kib"), None);
         assert_eq!(json["ratios"]["spawn_over_floor"], 2.4);
         assert_eq!(json["ratios"]["bwrap_over_spawn_python"], 11.0);
         assert_eq!(json["ratios"].get("fork_size"), None);
@@ -235,6 +248,7 @@ pub(crate) mod tests {
             "spawn",
             "spawn_python",
             "cold_python",
+            "throughput",
             "thousand",
             "parked_kib",
             "peer_zeroboot",

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::catalogue::{goal, what};
-use super::report::{Report, Verdict};
+use super::report::{Report, Verdict, meaning};
 use super::samples::Figure;
 
 /// The whole table.
@@ -15,12 +15,10 @@ pub(crate) fn text(report: &Report) -> String {
 }
 
 fn tell(report: &Report, text: &mut String) -> std::fmt::Result {
-    for (name, Figure { p50, p99, n, unit, callers }) in report.ordered_figures() {
-        let what = what(name);
-        write!(text, "{name:24}{p50:10.1}{p99:10.1}{n:8}  {:4} {what}", unit.symbol())?;
-        if let Some(callers) = callers {
-            write!(text, " ({callers})")?;
-        }
+    for (name, figure) in report.ordered_figures() {
+        let Figure { p50, p99, n, unit, .. } = figure;
+        let meaning = meaning(name, figure);
+        write!(text, "{name:24}{p50:10.1}{p99:10.1}{n:8}  {:4} {meaning}", unit.symbol())?;
         if let Some(goal) = goal(name) {
             write!(text, ": goal {goal}, {}", goal.judge(*p50))?;
         }

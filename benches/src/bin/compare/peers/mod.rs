@@ -31,6 +31,12 @@ use super::figures;
 use super::process::{self, Took};
 use super::samples::{Samples, Unit};
 
+/// What stands beside the command lines.
+pub(crate) const LEGEND: &str = "Each runs the same Python job with what it needs for namespaces of its own (pid, mount, ipc, \
+     network) and a tree that it cannot write; they take turns. PYTHON is the interpreter, PREFIX its installation, BUNDLE a \
+     directory with a root of mount points and a config.json that asks for these namespaces, a read-only root, a new /proc, \
+     and read-only mounts of /usr and PREFIX. The library sandlock makes no namespaces.";
+
 /// A peer, and why there is no figure of it, if there is none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Peer {
@@ -38,8 +44,7 @@ pub(crate) struct Peer {
     /// As it says itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<String>,
-    /// As it was called. `PYTHON` stands for the interpreter, `PREFIX` for its installation, `BUNDLE` for a directory of
-    /// this run.
+    /// As it was called, see [`LEGEND`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) command: Option<String>,
     /// It is not on this machine: how to get it.
