@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Variables for the sources, and the examples that they point to.
-const PROGRAMS: [(&str, &str); 2] = [("ZEROBOOT_FLOOR", "floor"), ("ZEROBOOT_FORK_SIZE", "fork_size")];
+const PROGRAMS: [(&str, &str); 3] =
+    [("ZEROBOOT_FLOOR", "floor"), ("ZEROBOOT_FORK_SIZE", "fork_size"), ("ZEROBOOT_STORM", "storm")];
 
 /// Variables of the outer build that must not reach the nested one: it has flags of its own.
 const OUTER: [&str; 6] = [

@@ -1,13 +1,15 @@
-//! What the benchmarks share: the floor, and the function that a Rust template is measured with.
+//! What the benchmarks share: the floor and other bare forks, and the functions that Rust templates are measured with.
 //!
 //! The floor is a bare `clone3` in a small process with one thread, to the child's first instruction. The measuring
-//! program is neither small nor single-threaded, so a program of its own measures it: the example `floor` of
+//! program is neither small nor single-threaded, so programs of their own measure it and its like: the examples of
 //! `zeroboot-fork`. Never here: statistics, and anything that decides what a figure means.
 
 #![forbid(unsafe_code)]
 
+use std::hint::black_box;
 use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use zeroboot_fork::monotonic_ns;
@@ -18,9 +20,72 @@ zeroboot::function! {
     answer: |(): &(), (): ()| -> u64 { monotonic_ns() },
 }
 
+/// How much is written in a storm, in bytes: 100 MiB.
+pub const STORM: usize = 100 << 20;
+
+zeroboot::function! {
+    name: "rewrite",
+    warm_up: || Aligned::written(STORM),
+    answer: |memory: &Aligned, (): ()| -> u64 { memory.rewrite() },
+}
+
+zeroboot::function! {
+    name: "rewrite_declared",
+    warm_up: || {
+        let memory = Aligned::written(STORM);
+        zeroboot::write_heavy(memory.bytes());
+        memory
+    },
+    answer: |memory: &Aligned, (): ()| -> u64 { memory.rewrite() },
+}
+
+zeroboot::function! {
+    name: "allocate",
+    warm_up: || (),
+    answer: |(): &(), (): ()| -> u64 {
+        black_box(vec![1_u8; STORM]);
+        monotonic_ns()
+    },
+}
+
+/// Memory that begins at a boundary of huge pages.
+struct Aligned {
+    memory: Vec<AtomicU8>,
+    first: usize,
+    length: usize,
+}
+
+impl Aligned {
+    /// Not zero, so that each page has memory of its own.
+    fn written(length: usize) -> Self {
+        const BOUNDARY: usize = 2 << 20;
+        let memory: Vec<_> = (0..length + BOUNDARY).map(|_| AtomicU8::new(1)).collect();
+        let first = memory.as_ptr().align_offset(BOUNDARY).min(BOUNDARY);
+        Self { memory, first, length }
+    }
+
+    fn bytes(&self) -> &[AtomicU8] {
+        &self.memory[self.first..self.first + self.length]
+    }
+
+    /// A byte of each page; when that was done, as [`monotonic_ns`] has it.
+    fn rewrite(&self) -> u64 {
+        self.bytes().iter().step_by(4096).for_each(|byte| byte.store(2, Ordering::Relaxed));
+        monotonic_ns()
+    }
+}
+
 /// A process that measures bare forks of itself.
 #[derive(Debug)]
-pub struct Floor {
+pub struct Floor(Measuring);
+
+/// A process that measures how long its forks take to rewrite what it has written: [`STORM`].
+#[derive(Debug)]
+pub struct PlainStorm(Measuring);
+
+/// A program that measures once for each byte that it reads.
+#[derive(Debug)]
+struct Measuring {
     process: Child,
     asks: ChildStdin,
     answers: ChildStdout,
@@ -41,7 +106,7 @@ impl Floor {
     /// # Errors
     /// When the program, which the build has made, cannot be started.
     pub fn start() -> io::Result<Self> {
-        Self::of(&mut Command::new(env!("ZEROBOOT_FLOOR")))
+        Measuring::start(&mut Command::new(env!("ZEROBOOT_FLOOR"))).map(Self)
     }
 
     /// Starts a process that has written so much memory; it answers when that is done.
@@ -53,15 +118,8 @@ impl Floor {
             Memory::Plain => "plain",
             Memory::Frozen => "frozen",
         };
-        Self::of(Command::new(env!("ZEROBOOT_FORK_SIZE")).args([&mebibytes.to_string(), kind]))
-    }
-
-    fn of(program: &mut Command) -> io::Result<Self> {
-        let mut process = program.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let missing = || io::Error::other("a pipe is missing");
-        let asks = process.stdin.take().ok_or_else(missing)?;
-        let answers = process.stdout.take().ok_or_else(missing)?;
-        Ok(Self { process, asks, answers })
+        let mut program = Command::new(env!("ZEROBOOT_FORK_SIZE"));
+        Measuring::start(program.args([&mebibytes.to_string(), kind])).map(Self)
     }
 
     /// One fork: from the call to the child's first instruction.
@@ -69,14 +127,53 @@ impl Floor {
     /// # Errors
     /// When the process has ended.
     pub fn measure(&mut self) -> io::Result<Duration> {
-        self.asks.write_all(b"?")?;
-        let mut answer = [0; 8];
-        self.answers.read_exact(&mut answer)?;
-        Ok(Duration::from_nanos(u64::from_ne_bytes(answer)))
+        self.0.ask().map(|[nanoseconds]| Duration::from_nanos(nanoseconds))
     }
 }
 
-impl Drop for Floor {
+impl PlainStorm {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the program, which the build has made, cannot be started.
+    pub fn start() -> io::Result<Self> {
+        let mebibytes = (STORM >> 20).to_string();
+        let mut program = Command::new(env!("ZEROBOOT_STORM"));
+        Measuring::start(program.args([&mebibytes, "plain", "100"])).map(Self)
+    }
+
+    /// One storm: from the call of the fork to the last write, and the child's page faults.
+    ///
+    /// # Errors
+    /// When the process has ended.
+    pub fn measure(&mut self) -> io::Result<(Duration, u64)> {
+        self.0.ask().map(|[nanoseconds, faults]| (Duration::from_nanos(nanoseconds), faults))
+    }
+}
+
+impl Measuring {
+    fn start(program: &mut Command) -> io::Result<Self> {
+        let mut process = program.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let missing = || io::Error::other("a pipe is missing");
+        let asks = process.stdin.take().ok_or_else(missing)?;
+        let answers = process.stdout.take().ok_or_else(missing)?;
+        Ok(Self { process, asks, answers })
+    }
+
+    /// One measurement, of so many numbers.
+    fn ask<const NUMBERS: usize>(&mut self) -> io::Result<[u64; NUMBERS]> {
+        self.asks.write_all(b"?")?;
+        let mut numbers = [0; NUMBERS];
+        for number in &mut numbers {
+            let mut bytes = [0; 8];
+            self.answers.read_exact(&mut bytes)?;
+            *number = u64::from_ne_bytes(bytes);
+        }
+        Ok(numbers)
+    }
+}
+
+impl Drop for Measuring {
     fn drop(&mut self) {
         // Its work is over; how it ends changes no figure.
         let _ = self.process.kill();

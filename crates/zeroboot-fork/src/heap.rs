@@ -1,12 +1,15 @@
 //! Heap in huge pages: what children allocate comes from an area that the parent has set apart.
 //!
 //! ```text
-//!  heap  [ in use |      gap      |#| 2 MiB | 2 MiB | 2 MiB | ...      ]
-//!                                  ^ where malloc goes on: the last page before a boundary
+//!  heap  [ in use | cushion |      gap      |#| 2 MiB | 2 MiB | 2 MiB | ...      ]
+//!                                            ^ where malloc goes on: the last 64 KiB before a boundary
 //! ```
 //!
 //! glibc's `malloc` can ask for huge pages by itself (`GLIBC_TUNABLES=glibc.malloc.hugetlb=1`), but only where it finds
 //! `/sys`, and what it maps for a large request begins anywhere: up to 511 pages at either end stay small.
+//!
+//! What is small comes from the cushion first, and then from what lies before the boundary: the parent itself is not to write to
+//! huge pages, since a fork copies these in small ones.
 //!
 //! Never here: which process is worth it.
 
@@ -51,20 +54,25 @@ pub enum HugeHeapError {
 /// Inherited; what a child allocates there is its own.
 pub fn reserve_huge_heap(bytes: usize) -> Result<(), HugeHeapError> {
     take_all_from_the_heap()?;
+    let cushion = allocate(CUSHION).ok_or(HugeHeapError::Reserve(CUSHION))?;
     let end = move_break(0)?;
-    // The allocator writes its head to the first page, which is not to spoil a huge one.
-    let start = end.next_multiple_of(HUGE) - FIRST;
+    let start = end.next_multiple_of(HUGE) - LEAD;
     move_break(start.checked_sub(end).unwrap_or(start + HUGE - end))?;
     // The first request after a break that somebody else has moved can fail in glibc, which has taken notice then.
     let area = allocate(bytes).or_else(|| allocate(bytes)).ok_or(HugeHeapError::Reserve(bytes))?;
     let advised = advise(area, bytes);
     // SAFETY: needed to give it to whoever allocates next. Made above, and nobody else's.
     unsafe { libc::free(area) };
+    // SAFETY: the same. It lies below the gap, and stays apart from the area.
+    unsafe { libc::free(cushion) };
     advised.map_err(HugeHeapError::Advise)
 }
 
-/// A page, of the usual size.
-const FIRST: usize = 4096;
+/// How much is left for small requests, in bytes.
+const CUSHION: usize = 1 << 20;
+
+/// How much lies before the first boundary: the allocator's own head, and what it takes from there all the same.
+const LEAD: usize = 64 << 10;
 
 #[cfg(target_env = "gnu")]
 fn take_all_from_the_heap() -> Result<(), HugeHeapError> {
@@ -96,10 +104,10 @@ fn allocate(bytes: usize) -> Option<*mut c_void> {
     (!area.is_null()).then_some(area)
 }
 
-/// The whole pages of it.
+/// The whole blocks of it.
 fn advise(area: *mut c_void, bytes: usize) -> Result<(), Errno> {
     let before = area.addr().next_multiple_of(HUGE) - area.addr();
-    let Some(length) = bytes.checked_sub(before).map(|length| length - length % FIRST) else { return Ok(()) };
+    let Some(length) = bytes.checked_sub(before).map(|length| length - length % HUGE) else { return Ok(()) };
     // SAFETY: within the area, which is this call's own; the advice changes no content.
     let advised = unsafe { libc::madvise(area.byte_add(before), length, libc::MADV_HUGEPAGE) };
     Errno::result(advised).map(drop)

@@ -41,12 +41,15 @@ enum At {
 }
 
 /// The figures, in the order in which they are told.
-const FIGURES: [Entry; 18] = [
+const FIGURES: [Entry; 31] = [
     figure("floor", "bare clone3 in a small process, to first instruction"),
     figure("fork_10m", "the same with 10 MiB written, frozen"),
     figure("fork_1g", "... with 1 GiB, frozen"),
     figure("fork_1g_plain", "... with 1 GiB, not frozen"),
     figure("spawn", "Rust template, strict: request to first user instruction"),
+    figure("spawn_total", "... until all of it is gone, and measured"),
+    figure("spawn_unmeasured", "the same without its memory being measured: to first user instruction"),
+    figure("spawn_unmeasured_total", "... until all of it is gone"),
     figure("claim_python", "parked Python sandbox without site, strict: claim to the result"),
     figure("spawn_python", "Python template without site, strict: request to the result"),
     figure("spawn_python_total", "... until all of it is gone, and measured"),
@@ -56,6 +59,19 @@ const FIGURES: [Entry; 18] = [
     figure("spawn_python_site_total", "... until all of it is gone, and measured"),
     figure("cold_python_site", "the same interpreter as a command, -I -c"),
     figure("cold_python_site_result", "... to its result alone"),
+    figure("storm_plain", "plain fork of a bare process, and 100 MiB rewritten in the child"),
+    figure(
+        "storm",
+        "sandbox of a Rust template, strict: request, and 100 MiB rewritten that were declared so",
+    ),
+    figure("storm_undeclared", "... that were frozen, and not declared"),
+    figure("storm_plain_faults", "page faults of it"),
+    figure("storm_faults", "page faults of it"),
+    figure("storm_undeclared_faults", "page faults of it"),
+    figure("heap_plain", "sandbox of a Rust template, strict: request, and 100 MiB allocated and written"),
+    figure("heap", "... with heap in huge pages"),
+    figure("heap_plain_faults", "page faults of it"),
+    figure("heap_faults", "page faults of it"),
     figure("throughput", "Python sandboxes run to their end, with the best number of callers")
         .at_least(3000.0),
     figure("thousand", "1,000 Python sandboxes alive at once: first request to the last result")
@@ -66,12 +82,43 @@ const FIGURES: [Entry; 18] = [
 ];
 
 /// The ratios, in the order in which they are told.
-pub(crate) const RATIOS: [Ratio; 10] = [
+pub(crate) const RATIOS: [Ratio; 16] = [
     ratio("fork_size", At::P50("fork_1g"), At::P50("fork_10m"), "1 GiB over 10 MiB, frozen").at_most(1.2),
     ratio("spawn_over_floor", At::P50("spawn"), At::P50("floor"), "hardened spawn over bare fork")
         .at_most(2.5),
     ratio("spawn_tail", At::P99("spawn"), At::P50("spawn"), "p99 of a hardened spawn over its p50")
         .at_most(4.0),
+    ratio(
+        "telemetry_cost",
+        At::P50("spawn"),
+        At::P50("spawn_unmeasured"),
+        "spawn with telemetry over one without",
+    )
+    .at_most(1.03),
+    ratio(
+        "telemetry_cost_total",
+        At::P50("spawn_total"),
+        At::P50("spawn_unmeasured_total"),
+        "the same to the end of all",
+    ),
+    ratio(
+        "storm_time",
+        At::P50("storm"),
+        At::P50("storm_plain"),
+        "100 MiB rewritten, declared over plain fork",
+    )
+    .at_most(0.45),
+    ratio("storm_faults", At::P50("storm_faults"), At::P50("storm_plain_faults"), "their page faults")
+        .at_most(0.01),
+    ratio(
+        "heap_time",
+        At::P50("heap"),
+        At::P50("heap_plain"),
+        "100 MiB allocated, huge pages over usual ones",
+    )
+    .at_most(0.4),
+    ratio("heap_faults", At::P50("heap_faults"), At::P50("heap_plain_faults"), "their page faults")
+        .at_most(0.01),
     ratio("claim_over_floor", At::P50("claim_python"), At::P50("floor"), "claim over bare fork").at_most(1.5),
     ratio(
         "cold_over_spawn_python",

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use zeroboot::{Pool, Request, Template};
-use zeroboot_benches::{Floor, Memory};
+use zeroboot::{MemoryAccount, Pool, Request, Template};
+use zeroboot_benches::{Floor, Memory, PlainStorm};
 use zeroboot_fork::monotonic_ns;
 
 use super::process::{self, JOB, RESULT, Took};
@@ -29,6 +29,7 @@ pub(crate) struct Bench {
     frozen_1g: Floor,
     plain_1g: Floor,
     function: Template,
+    storms: Storms,
     python: Template,
     parked: Pool,
     python_site: Template,
@@ -45,6 +46,7 @@ impl Bench {
             frozen_1g: larger(1024, Memory::Frozen)?,
             plain_1g: larger(1024, Memory::Plain)?,
             function: Template::function("now").build()?,
+            storms: Storms::prepare()?,
             parked: python.pool(PARKED)?,
             python,
             python_site: Template::python().build()?,
@@ -69,12 +71,16 @@ impl Bench {
     }
 
     fn took(&mut self, name: &str, time: Duration) {
+        self.samples(name, Unit::Us).took(time);
+    }
+
+    fn samples(&mut self, name: &str, unit: Unit) -> &mut Samples {
         let known = self.samples.iter().position(|samples| samples.name == name);
         let at = known.unwrap_or_else(|| {
-            self.samples.push(Samples::new(name, Unit::Us));
+            self.samples.push(Samples::new(name, unit));
             self.samples.len() - 1
         });
-        self.samples[at].took(time);
+        &mut self.samples[at]
     }
 
     /// One sample of each figure, one after the other; of the slow ones now and then.
@@ -86,9 +92,16 @@ impl Bench {
         let time = self.frozen_1g.measure().context("the frozen process with 1 GiB")?;
         self.took("fork_1g", time);
 
-        let before = monotonic_ns();
-        let first_instruction: u64 = self.function.call(&())?;
-        self.took("spawn", Duration::from_nanos(first_instruction.saturating_sub(before)));
+        // In turns, so that neither always follows the other.
+        let mut accounts = [("spawn", MemoryAccount::Sums), ("spawn_unmeasured", MemoryAccount::Nothing)];
+        if self.rounds.is_multiple_of(2) {
+            accounts.reverse();
+        }
+        for (name, account) in accounts {
+            let Told { time, total, .. } = told(&self.function, account)?;
+            self.took(name, time);
+            self.took(&format!("{name}_total"), total);
+        }
 
         self.parked.wait_until_full(PATIENCE)?;
         let time = claimed(&self.parked)?;
@@ -113,10 +126,73 @@ impl Bench {
             self.took("cold_python_site", total);
             let time = self.plain_1g.measure().context("the plain process with 1 GiB")?;
             self.took("fork_1g_plain", time);
+            for (name, time, faults) in self.storms.measure()? {
+                self.took(name, time);
+                let faults = u32::try_from(faults).context("more faults than anybody counts")?;
+                self.samples(&format!("{name}_faults"), Unit::Faults).values.push(faults.into());
+            }
         }
         self.rounds += 1;
         Ok(())
     }
+}
+
+/// Much that is written at once.
+struct Storms {
+    plain: PlainStorm,
+    undeclared: Template,
+    declared: Template,
+    heap_plain: Template,
+    heap: Template,
+}
+
+impl Storms {
+    fn prepare() -> anyhow::Result<Self> {
+        let declared = Template::function("rewrite_declared").build()?;
+        ensure!(declared.write_heavy().is_some(), "the declared memory was not made ready to be copied");
+        Ok(Self {
+            plain: PlainStorm::start().context("cannot start the process that measures plain storms")?,
+            undeclared: Template::function("rewrite").build()?,
+            declared,
+            heap_plain: Template::function("allocate").build()?,
+            heap: Template::function("allocate").huge_heap().build()?,
+        })
+    }
+
+    /// One of each: its name, how long it took, its page faults.
+    fn measure(&mut self) -> anyhow::Result<[(&'static str, Duration, u64); 5]> {
+        let (time, faults) = self.plain.measure().context("the plain storm")?;
+        let sandbox = |name, template| {
+            told(template, MemoryAccount::Sums).map(|Told { time, faults, .. }| (name, time, faults))
+        };
+        Ok([
+            ("storm_plain", time, faults),
+            sandbox("storm_undeclared", &self.undeclared)?,
+            sandbox("storm", &self.declared)?,
+            sandbox("heap_plain", &self.heap_plain)?,
+            sandbox("heap", &self.heap)?,
+        ])
+    }
+}
+
+/// A sandbox that says itself until when it is to be measured.
+struct Told {
+    /// From the request until then.
+    time: Duration,
+    /// Until all of it was gone.
+    total: Duration,
+    faults: u64,
+}
+
+fn told(template: &Template, account: MemoryAccount) -> anyhow::Result<Told> {
+    let request = Request::script("call", "null").memory_account(account);
+    let before = monotonic_ns();
+    let outcome = template.execute(request)?;
+    let total = monotonic_ns().saturating_sub(before);
+    let until: u64 = serde_json::from_slice(&outcome.answer).context("the answer of a function")?;
+    let faults = outcome.account.faults.context("the faults of a sandbox")?;
+    let time = Duration::from_nanos(until.saturating_sub(before));
+    Ok(Told { time, total: Duration::from_nanos(total), faults: faults.minor + faults.major })
 }
 
 fn larger(mebibytes: u32, memory: Memory) -> anyhow::Result<Floor> {

@@ -12,6 +12,7 @@ pub(crate) enum Unit {
     Ms,
     PerS,
     Kib,
+    Faults,
 }
 
 /// Which of two values is the better one.
@@ -52,13 +53,14 @@ impl Unit {
             Self::Ms => "ms",
             Self::PerS => "/s",
             Self::Kib => "KiB",
+            Self::Faults => "faults",
         }
     }
 
     fn better(self) -> Better {
         match self {
             Self::PerS => Better::Higher,
-            Self::Us | Self::Ms | Self::Kib => Better::Lower,
+            Self::Us | Self::Ms | Self::Kib | Self::Faults => Better::Lower,
         }
     }
 }

@@ -39,6 +39,8 @@ fn few_faults(way: Way) -> Verdict {
     assert_eq!(faults_of_allocating(way), usize::from(u8::MAX), "the control");
     let kept: Vec<String> = (0..1000).map(|n| format!("number {n}")).collect();
     reserve_huge_heap(AREA).expect("room");
+    // What the parent needs for itself is no part of the huge pages.
+    let small: Vec<Vec<u8>> = (1..100).map(|n| vec![1; n * 10]).collect();
     let setting = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
     if setting.is_empty() || setting.contains("[never]") {
         return Err(Skip("no transparent huge pages".to_owned()));
@@ -47,6 +49,7 @@ fn few_faults(way: Way) -> Verdict {
     assert!(faults < 40, "{faults}");
     // Twice: a sibling has had nothing of it.
     assert!(faults_of_allocating(way) < 40);
+    assert!(small.iter().flatten().all(|byte| *byte == 1));
     assert!(kept.iter().enumerate().all(|(n, text)| *text == format!("number {n}")));
     Ok(())
 }
