@@ -2,18 +2,19 @@
 //!
 //! ```text
 //!  heap  [ in use | cushion |      gap      |#| 2 MiB | 2 MiB | 2 MiB | ...      ]
-//!                                            ^ where malloc goes on: the last 64 KiB before a boundary
+//!                                            ^ where malloc goes on: the last page before a boundary
 //! ```
 //!
 //! glibc's `malloc` can ask for huge pages by itself (`GLIBC_TUNABLES=glibc.malloc.hugetlb=1`), but only where it finds
 //! `/sys`, and what it maps for a large request begins anywhere: up to 511 pages at either end stay small.
 //!
-//! What is small comes from the cushion first, and then from what lies before the boundary: the parent itself is not to write to
-//! huge pages, since a fork copies these in small ones.
+//! What is small comes from the cushion first: the parent itself is not to write to huge pages, since children copy these in
+//! small ones.
 //!
 //! Never here: which process is worth it.
 
 use std::ffi::c_void;
+use std::hint::black_box;
 
 use nix::errno::Errno;
 
@@ -71,8 +72,8 @@ pub fn reserve_huge_heap(bytes: usize) -> Result<(), HugeHeapError> {
 /// How much is left for small requests, in bytes.
 const CUSHION: usize = 1 << 20;
 
-/// How much lies before the first boundary: the allocator's own head, and what it takes from there all the same.
-const LEAD: usize = 64 << 10;
+/// How much lies before the first boundary: a page, to which the allocator writes its head.
+const LEAD: usize = 4096;
 
 #[cfg(target_env = "gnu")]
 fn take_all_from_the_heap() -> Result<(), HugeHeapError> {
@@ -101,6 +102,8 @@ fn move_break(by: usize) -> Result<usize, HugeHeapError> {
 fn allocate(bytes: usize) -> Option<*mut c_void> {
     // SAFETY: needed since Rust's own allocation may be another allocator's.
     let area = unsafe { libc::malloc(bytes) };
+    // Or the compiler leaves out what is never written to.
+    let area = black_box(area);
     (!area.is_null()).then_some(area)
 }
 
