@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod heap;
+
 use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;

@@ -61,6 +61,9 @@ pub(crate) struct RunOptions {
     /// A file to run in the template after the imports; scripts import from it as `warm`.
     #[arg(long, value_name = "FILE")]
     pub(crate) warm: Option<PathBuf>,
+    /// Memory that scripts allocate comes in huge pages where the kernel has any: for scripts that take much at once.
+    #[arg(long)]
+    pub(crate) huge_heap: bool,
     /// Deadline: 500ms, 30s, 2m.
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub(crate) timeout: Duration,

@@ -124,6 +124,9 @@ fn build(options: &RunOptions) -> Result<Sandboxes, Failure> {
     if options.no_site {
         builder = builder.without_site();
     }
+    if options.huge_heap {
+        builder = builder.huge_heap();
+    }
     if let Some(file) = &options.warm {
         builder = builder.warm_file(file);
     }

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Trial::test("a_large_template_is_frozen_and_its_sandboxes_find_all_of_it", frozen),
         Trial::test("a_rehearsal_that_fails_leaves_a_template_that_serves", failing_rehearsal),
         Trial::test("a_rehearsal_leaves_nothing_behind", rehearsal_is_a_sandbox),
+        Trial::test("a_huge_heap_takes_few_faults_and_no_sandbox_knows", huge_heap),
         Trial::test("a_failing_import_is_named", failing_import),
         Trial::test("a_failing_warm_file_has_its_own_remedy_and_shows_what_it_printed", failing_warm_file),
         Trial::test("a_template_that_ends_says_how_and_what_it_printed", ending_template),
@@ -30,6 +31,32 @@ fn main() -> ExitCode {
         Trial::test("numpy_random_differs_over_200_sandboxes", numpy_random),
         Trial::test("threads_of_a_library_are_named_with_its_variable", library_threads),
     ])
+}
+
+/// Allocates 100 MB and touches every page; says what of glibc's tunables it can see.
+const ALLOCATE: &str = "
+import os, subprocess
+area = bytearray(100_000_000)
+for at in range(0, 100_000_000, 4096): area[at] = 1
+print('GLIBC_TUNABLES' in os.environ, b'GLIBC' in subprocess.run(['env'], stdout=-1).stdout)
+";
+
+fn huge_heap() -> Result<(), Failed> {
+    const SETTING: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+    match std::fs::read_to_string(SETTING) {
+        Ok(setting) if !setting.contains("[never]") => {}
+        _ => return skip("the kernel has no huge pages to give"),
+    }
+    let faults = |template: Template| -> Result<u64, Failed> {
+        let outcome = template.run(ALLOCATE)?;
+        let faults = outcome.account.faults.ok_or("no faults")?;
+        let fine = outcome.stdout == b"False False\n" && outcome.status.success();
+        if fine { Ok(faults.minor + faults.major) } else { Err(format!("{outcome:?}").into()) }
+    };
+    let plain = faults(Template::python().build()?)?;
+    let huge = faults(Template::python().huge_heap().build()?)?;
+    // A part of it stays in small pages where memory is in pieces.
+    if huge < plain / 2 { Ok(()) } else { Err(format!("{huge} faults instead of {plain}").into()) }
 }
 
 /// A warm-up file that is gone with the test.

@@ -10,6 +10,7 @@ use super::interpreter::Interpreter;
 use super::recipe::{Kind, Recipe, Site};
 use super::template::Template;
 use super::view::{self, View};
+use crate::protocol::Heap;
 
 /// What most scripts do: they make values, and print.
 const REHEARSAL: &str = "text = 'rehearsal'\nprint(text)\n";
@@ -44,6 +45,7 @@ pub struct TemplateBuilder<What> {
     policy: Policy,
     views: Vec<View>,
     environment: Vec<(String, String)>,
+    heap: Heap,
     shells: usize,
     patience: Duration,
 }
@@ -61,6 +63,7 @@ impl<What> TemplateBuilder<What> {
             policy: Policy::strict(),
             views: Vec::new(),
             environment: Vec::new(),
+            heap: Heap::Plain,
             shells: Self::SHELLS,
             patience: Self::WARM_UP_LIMIT,
         }
@@ -100,6 +103,19 @@ impl<What> TemplateBuilder<What> {
         self
     }
 
+    /// Has the memory that a sandbox allocates come in huge pages (2 MiB on x86-64), where glibc's `malloc` makes it and the
+    /// kernel has any: 100 MB at once then cost some 50 page faults instead of 25,600. The template's own memory stays in
+    /// small pages, or a fork would copy huge ones.
+    ///
+    /// For sandboxes that allocate much. One that allocates little takes up to 2 MiB more. It is asked for by
+    /// `glibc.malloc.hugetlb` in `GLIBC_TUNABLES` of the template, which no sandbox sees; another `malloc` takes no notice,
+    /// nor does a kernel whose `transparent_hugepage/enabled` is `never`.
+    #[must_use]
+    pub fn huge_heap(mut self) -> Self {
+        self.heap = Heap::Huge;
+        self
+    }
+
     /// Sets how many shells are kept parked: that many sandboxes can be spawned in one burst without waiting for the
     /// making of namespaces.
     #[must_use]
@@ -127,6 +143,7 @@ impl<What> TemplateBuilder<What> {
             policy: self.policy,
             views,
             environment: self.environment,
+            heap: self.heap,
             shells: self.shells,
             patience: self.patience,
         })

@@ -81,6 +81,7 @@ impl Generation {
             &recipe.policy,
             ids,
             generation.group.as_ref().map(GroupReader::controllers),
+            recipe.heap,
             rehearsal.len(),
         ))
         .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;

@@ -12,7 +12,7 @@ use super::embedded::{LIBRARY, PYTHON, WARDEN};
 use super::error::BuildError;
 use super::interpreter::Interpreter;
 use crate::function::{FUNCTION_VARIABLE, PROBE};
-use crate::protocol::{CgroupSetup, Job, JobError, Program, SETUP_LIMIT, Setup, When};
+use crate::protocol::{CgroupSetup, Heap, Job, JobError, Program, SETUP_LIMIT, Setup, When};
 
 /// How the bootstrap is read: the fourth of the inherited descriptors.
 const LOADER: &str = "import os; exec(compile(open(int(os.environ['ZEROBOOT_FDS'].split(',')[3]), 'rb', \
@@ -30,6 +30,7 @@ pub(super) struct Recipe {
     /// Files of the host, and where they are shown.
     pub(super) views: Vec<(PathBuf, PathBuf)>,
     pub(super) environment: Vec<(String, String)>,
+    pub(super) heap: Heap,
     pub(super) shells: usize,
     pub(super) patience: Duration,
 }
@@ -119,6 +120,9 @@ impl Recipe {
         // A view hides what was shown at or below its place before: the outer ones come first.
         binds.sort_by_key(|(_, place)| place.components().count());
         environment.extend(self.environment.iter().cloned());
+        if self.heap == Heap::Huge {
+            add_tunable(&mut environment);
+        }
         let setup = Setup {
             range: ids == IdMap::Range,
             binds,
@@ -131,6 +135,7 @@ impl Recipe {
             tmp_bytes: self.policy.limits.tmp.0,
             protections: self.policy.protections.to_bits(),
             loopback: self.policy.network == Network::Loopback,
+            huge_heap: self.heap == Heap::Huge,
         };
         // The types of a setup have no value that JSON cannot hold, but for paths that are not Unicode.
         let bytes = serde_json::to_vec(&setup)
@@ -184,6 +189,15 @@ impl Recipe {
 fn own_job(name: &str, code: &str, when: When) -> Result<Vec<Vec<u8>>, JobError> {
     let name = name.as_bytes().to_vec();
     Job { argv0: name.clone(), name, body: code.as_bytes().to_vec(), ..Job::default() }.packets(when)
+}
+
+/// Adds to the tunables of glibc that `malloc` advises huge pages: the last ones count, and are one variable.
+fn add_tunable(environment: &mut Vec<(String, String)>) {
+    const NAME: &str = "GLIBC_TUNABLES";
+    const HUGE: &str = "glibc.malloc.hugetlb=1";
+    let given = environment.iter().rev().find(|(name, _)| name == NAME);
+    let value = given.map_or_else(|| HUGE.to_owned(), |(_, given)| format!("{given}:{HUGE}"));
+    environment.push((NAME.to_owned(), value));
 }
 
 /// Opened anew: a copy of the descriptor would share its offset, which the template before has moved to the end.

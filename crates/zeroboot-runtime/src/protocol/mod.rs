@@ -21,7 +21,7 @@ pub use job::{Job, JobError, JobReader, When};
 pub use report::{LinkMessage, Report, SpawnStamps};
 pub(crate) use setup::network;
 pub use setup::{
-    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, HugeCode, MadeGroup, NoGroup,
+    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, Heap, HugeCode, MadeGroup, NoGroup,
     PreparedMemory, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, TEXT_LIMIT, TemplateSetup, ToWarden,
 };
 

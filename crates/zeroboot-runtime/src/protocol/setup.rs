@@ -41,6 +41,18 @@ pub struct Setup {
     pub protections: [u32; 2],
     /// Whether a sandbox has a loopback of its own.
     pub loopback: bool,
+    /// Whether the template's memory must not come in huge pages while it warms up, since it asks for them for later.
+    pub huge_heap: bool,
+}
+
+/// In which pages the memory comes that sandboxes allocate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Heap {
+    /// As the allocator of the program and the kernel have it.
+    #[default]
+    Plain,
+    /// In huge ones, where there are any.
+    Huge,
 }
 
 /// What each sandbox's cgroup bounds.
@@ -115,6 +127,8 @@ pub struct TemplateSetup {
     pub protections: [u32; 2],
     /// Whether a sandbox has a loopback of its own.
     pub loopback: bool,
+    /// Whether what is allocated from now on may come in huge pages.
+    pub huge_heap: bool,
     /// How many packets follow: those of the job that is rehearsed. None: nothing but the hardening is.
     pub rehearsal: usize,
 }
@@ -122,7 +136,13 @@ pub struct TemplateSetup {
 impl TemplateSetup {
     /// The limits of a policy, and the length of a rehearsal in packets.
     #[must_use]
-    pub fn new(policy: &Policy, ids: IdMap, group: Option<Controllers>, rehearsal: usize) -> Self {
+    pub fn new(
+        policy: &Policy,
+        ids: IdMap,
+        group: Option<Controllers>,
+        heap: Heap,
+        rehearsal: usize,
+    ) -> Self {
         let limits = &policy.limits;
         let bounded = group.is_some_and(|group| group.has(Controller::Memory));
         Self {
@@ -134,6 +154,7 @@ impl TemplateSetup {
             leaves: group.is_some(),
             protections: policy.protections.to_bits(),
             loopback: policy.network == Network::Loopback,
+            huge_heap: heap == Heap::Huge,
             rehearsal,
         }
     }

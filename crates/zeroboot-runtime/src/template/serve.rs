@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
+use nix::sys::prctl;
 use zeroboot_fork::audit::{AuditError, audit};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::working_set::CopiedAtFork;
@@ -43,6 +44,9 @@ pub enum ServeError {
     /// The host's first word is not to be understood.
     #[error("the setup of the template cannot be read")]
     Setup(#[from] serde_json::Error),
+    /// Sandboxes could not have their heap in huge pages.
+    #[error("huge pages cannot be allowed again")]
+    HugeHeap(#[source] Errno),
     /// A packet is not what it should be.
     #[error(transparent)]
     Malformed(#[from] Malformed),
@@ -114,6 +118,9 @@ impl Template {
         let leaves = if setup.leaves { Leaves::Yes } else { Leaves::No };
         let mut server = Server::new(self, fork, prepared, own_user, leaves);
 
+        if setup.huge_heap {
+            prctl::set_thp_disable(false).map_err(ServeError::HugeHeap)?;
+        }
         // Before anything of it is pinned, and while the process may still look at itself.
         let frozen = freeze_if_large();
         let bounded = bound_template()?;

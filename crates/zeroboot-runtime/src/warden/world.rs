@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::prctl;
 use zeroboot_isolation::world::{Bind, HOME, IdMap, build_tree, lend_capabilities};
 
 use super::{WardenError, failed};
@@ -17,7 +18,7 @@ pub(super) fn build(setup: &Setup) -> Result<(), WardenError> {
     let binds: Vec<Bind> = setup.binds.iter().map(bind).collect();
     build_tree(&binds, if setup.range { IdMap::Range } else { IdMap::Single })?;
     // Changing the user id has made this process non-dumpable; shells, its forks, must be looked at to be joined.
-    nix::sys::prctl::set_dumpable(true).map_err(failed("becoming dumpable"))?;
+    prctl::set_dumpable(true).map_err(failed("becoming dumpable"))?;
     Ok(lend_capabilities()?)
 }
 
@@ -42,6 +43,10 @@ pub(super) fn start_template(setup: &Setup, fds: Vec<OwnedFd>, link: OwnedFd) ->
         (Program::FirstExtra, Some(number)) => PathBuf::from(format!("/proc/self/fd/{number}")),
         (Program::FirstExtra, None) => return Err(WardenError::Descriptors),
     };
+    if setup.huge_heap {
+        // It keeps that over its exec, until it has warmed up.
+        prctl::set_thp_disable(true).map_err(failed("keeping the template in small pages"))?;
+    }
     let errors = output.try_clone();
     let started = errors.and_then(|errors| {
         Command::new(&program)
