@@ -88,11 +88,16 @@ async fn many() -> Result<(), Failed> {
 
 async fn storm() -> Result<(), Failed> {
     // So much on any machine.
-    let kill = StormPolicy::of(StormAction::Kill).begins_at(2_000, Duration::from_secs(1));
+    let kill = StormPolicy::of(StormAction::Kill).begins_at(2_000, Duration::from_secs(3));
     let policy = Policy::strict().storm(kill);
     let template = Template::build(move || zeroboot::Template::python().policy(policy).build()).await?;
-    let code =
-        "while True:\n  area = bytearray(40 << 20)\n  for at in range(0, 40 << 20, 4096): area[at] = 1";
+    let code = "
+import mmap
+while True:
+    area = mmap.mmap(-1, 40 << 20, mmap.MAP_PRIVATE)
+    area.madvise(mmap.MADV_NOHUGEPAGE)
+    for at in range(0, 40 << 20, 4096): area[at] = 1
+";
     let outcome = template.run(code).await?;
     if outcome.status == Status::Storm { Ok(()) } else { Err(format!("{outcome:?}").into()) }
 }

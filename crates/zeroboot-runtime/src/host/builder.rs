@@ -108,8 +108,9 @@ impl<What> TemplateBuilder<What> {
     /// small pages, or a fork would copy huge ones.
     ///
     /// For sandboxes that allocate much. One that allocates little takes up to 2 MiB more. It is asked for by
-    /// `glibc.malloc.hugetlb` in `GLIBC_TUNABLES` of the template, which no sandbox sees; another `malloc` takes no notice,
-    /// nor does a kernel whose `transparent_hugepage/enabled` is `never`.
+    /// `glibc.malloc.hugetlb` in `GLIBC_TUNABLES` of the template, which no sandbox sees, and by
+    /// `/sys/kernel/mm/transparent_hugepage`, which all see, read-only. Another `malloc` takes no notice, nor does a kernel
+    /// whose `enabled` is `never` there; one without that directory is an error.
     #[must_use]
     pub fn huge_heap(mut self) -> Self {
         self.heap = Heap::Huge;

@@ -18,6 +18,9 @@ use crate::protocol::{CgroupSetup, Heap, Job, JobError, Program, SETUP_LIMIT, Se
 const LOADER: &str = "import os; exec(compile(open(int(os.environ['ZEROBOOT_FDS'].split(',')[3]), 'rb', \
     closefd=False).read(), '<zeroboot>', 'exec'))";
 
+/// Where glibc looks whether, and how large, there are huge pages.
+const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage";
+
 /// Numeric libraries start no thread at import when they are told to use one.
 const ONE_THREAD: [&str; 5] =
     ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS"];
@@ -117,12 +120,13 @@ impl Recipe {
                 (Program::Path(program.clone()), arguments.clone(), vec![library()?])
             }
         };
-        // A view hides what was shown at or below its place before: the outer ones come first.
-        binds.sort_by_key(|(_, place)| place.components().count());
         environment.extend(self.environment.iter().cloned());
         if self.heap == Heap::Huge {
             add_tunable(&mut environment);
+            binds.push((HUGE_PAGES.into(), HUGE_PAGES.into()));
         }
+        // A view hides what was shown at or below its place before: the outer ones come first.
+        binds.sort_by_key(|(_, place)| place.components().count());
         let setup = Setup {
             range: ids == IdMap::Range,
             binds,
