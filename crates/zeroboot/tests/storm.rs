@@ -93,7 +93,8 @@ fn stormy(outcome: &Outcome) -> u64 {
 /// Storms of nearly 100 MB, of this kind, and nothing done about them.
 fn expect_storms(outcome: &Outcome, wanted: StormKind) -> Result<(), Failed> {
     let all = outcome.account.faults.map(|faults| faults.minor + faults.major);
-    let counted = stormy(outcome) > 5_000 && Some(stormy(outcome)) <= all;
+    // A cgroup counts the few faults of the shell as well.
+    let counted = stormy(outcome) > 5_000 && all.is_some_and(|all| stormy(outcome) <= all + 500);
     let is_true = |storm: &Storm| {
         let times = storm.began <= storm.seen && storm.began + storm.duration <= outcome.account.times.total;
         times && storm.peak.0 > 0 && storm.action == StormAction::Report && is_of(storm, wanted)
