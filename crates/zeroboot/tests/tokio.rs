@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::run;
 use libtest_mimic::{Failed, Trial};
 use zeroboot::tokio::{Pool, Template};
-use zeroboot::{Output, Request, Status};
+use zeroboot::{Output, Policy, Request, Status, StormAction, StormPolicy};
 
 zeroboot::function! {
     name: "double",
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     run(vec![
         Trial::test("tasks_run_spawn_and_claim", || tasks(everything())),
         Trial::test("sixty_four_tasks_at_once", || tasks(many())),
+        Trial::test("a_storm_is_killed", || tasks(storm())),
         Trial::test("a_run_that_nobody_awaits_is_ended", || tasks(let_go())),
     ])
 }
@@ -83,6 +84,22 @@ async fn many() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+async fn storm() -> Result<(), Failed> {
+    // So much on any machine.
+    let kill = StormPolicy::of(StormAction::Kill).begins_at(2_000, Duration::from_secs(3));
+    let policy = Policy::strict().storm(kill);
+    let template = Template::build(move || zeroboot::Template::python().policy(policy).build()).await?;
+    let code = "
+import mmap
+while True:
+    area = mmap.mmap(-1, 40 << 20, mmap.MAP_PRIVATE)
+    area.madvise(mmap.MADV_NOHUGEPAGE)
+    for at in range(0, 40 << 20, 4096): area[at] = 1
+";
+    let outcome = template.run(code).await?;
+    if outcome.status == Status::Storm { Ok(()) } else { Err(format!("{outcome:?}").into()) }
 }
 
 async fn let_go() -> Result<(), Failed> {

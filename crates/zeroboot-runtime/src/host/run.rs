@@ -79,10 +79,7 @@ impl Run {
             return Ok(());
         }
 
-        // Of one that is ended already nothing more is done about its storms.
-        if self.killed.is_none() {
-            self.storms.look_if_due(&mut self.live);
-        }
+        self.storms.look_if_due(&mut self.live);
         let sources = [
             self.live.report.as_ref().map(|report| PollFd::new(report.as_fd(), PollFlags::POLLIN)),
             self.live.channel_waits_for(),

@@ -2,7 +2,6 @@
 //!
 //! Never here: a clock, a file, an allocation.
 
-use std::fmt;
 use std::time::Duration;
 
 /// So many faults within so much time.
@@ -58,12 +57,6 @@ impl FaultRate {
         let per_second = u128::from(faults) * 1_000_000_000;
         let rate = per_second.checked_div(time.as_nanos()).unwrap_or_default();
         Self(u64::try_from(rate).unwrap_or(u64::MAX))
-    }
-}
-
-impl fmt::Display for FaultRate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} faults/s", self.0)
     }
 }
 
