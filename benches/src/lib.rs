@@ -81,7 +81,39 @@ pub struct Floor(Measuring);
 
 /// A process that measures how long its forks take to rewrite what it has written: [`STORM`].
 #[derive(Debug)]
-pub struct PlainStorm(Measuring);
+pub struct Storm(Measuring);
+
+/// What is done about what forks will rewrite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Nothing.
+    Plain,
+    /// It is in a file, see [`zeroboot_fork::freeze`](mod@zeroboot_fork::freeze).
+    Frozen,
+    /// A fork asks for all of it at once, by `MADV_POPULATE_WRITE`.
+    Populated,
+    /// The fork itself copies what was written, see [`zeroboot_fork::working_set`].
+    Pinned,
+    /// The child copies all of it at one go, see [`zeroboot_fork::freeze::WriteHeavy`].
+    Bulk,
+}
+
+impl Remedy {
+    /// All, in the order in which they are told.
+    pub const ALL: [Self; 5] = [Self::Plain, Self::Frozen, Self::Populated, Self::Pinned, Self::Bulk];
+
+    /// As the program that measures calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Frozen => "frozen",
+            Self::Populated => "populated",
+            Self::Pinned => "pinned",
+            Self::Bulk => "bulk",
+        }
+    }
+}
 
 /// A program that measures once for each byte that it reads.
 #[derive(Debug)]
@@ -131,15 +163,15 @@ impl Floor {
     }
 }
 
-impl PlainStorm {
-    /// Starts it.
+impl Storm {
+    /// Starts it. Its forks rewrite so many of 100 pages.
     ///
     /// # Errors
     /// When the program, which the build has made, cannot be started.
-    pub fn start() -> io::Result<Self> {
+    pub fn start(remedy: Remedy, percent: u32) -> io::Result<Self> {
         let mebibytes = (STORM >> 20).to_string();
         let mut program = Command::new(env!("ZEROBOOT_STORM"));
-        Measuring::start(program.args([&mebibytes, "plain", "100"])).map(Self)
+        Measuring::start(program.args([&mebibytes, remedy.name(), &percent.to_string()])).map(Self)
     }
 
     /// One storm: from the call of the fork to the last write, and the child's page faults.

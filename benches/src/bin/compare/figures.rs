@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use zeroboot::{MemoryAccount, Pool, Request, Template};
-use zeroboot_benches::{Floor, Memory, PlainStorm};
+use zeroboot_benches::{Floor, Memory, Remedy, Storm};
 use zeroboot_fork::monotonic_ns;
 
 use super::process::{self, JOB, RESULT, Took};
@@ -139,7 +139,7 @@ impl Bench {
 
 /// Much that is written at once.
 struct Storms {
-    plain: PlainStorm,
+    plain: Storm,
     undeclared: Template,
     declared: Template,
     heap_plain: Template,
@@ -151,7 +151,8 @@ impl Storms {
         let declared = Template::function("rewrite_declared").build()?;
         ensure!(declared.write_heavy().is_some(), "the declared memory was not made ready to be copied");
         Ok(Self {
-            plain: PlainStorm::start().context("cannot start the process that measures plain storms")?,
+            plain: Storm::start(Remedy::Plain, 100)
+                .context("cannot start the process that measures plain storms")?,
             undeclared: Template::function("rewrite").build()?,
             declared,
             heap_plain: Template::function("allocate").build()?,
