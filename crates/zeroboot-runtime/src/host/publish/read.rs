@@ -1,0 +1,106 @@
+//! Asking all who publish.
+//!
+//! Never here: waiting for one that does not answer.
+
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
+use tracing::debug;
+
+use super::directory::run_time_directory;
+use super::picture::PublishedProcess;
+use crate::words;
+
+/// How long nothing may come, and how long a process may not listen, in seconds.
+const PATIENCE_S: i64 = 1;
+
+/// More than any picture has, in bytes.
+const LONGEST: u64 = 64 << 20;
+
+/// Why it is not known who publishes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishedError {
+    /// The run-time directory.
+    #[error("cannot look into {}", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl PublishedError {
+    /// What went wrong, in words, down to the last cause.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        words::of(self)
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Directory { .. } => Some(
+                "set XDG_RUNTIME_DIR to the directory of the user whose sandboxes are looked for".to_owned(),
+            ),
+        }
+    }
+}
+
+/// What the processes of this user have that [publish](super::publish) it, by their numbers: those that share the run-time
+/// directory. One that does not answer within a second is left out; the sockets of those that are dead are removed.
+///
+/// # Errors
+/// [`PublishedError`].
+pub fn published() -> Result<Vec<PublishedProcess>, PublishedError> {
+    let Some(path) = run_time_directory() else { return Ok(Vec::new()) };
+    let entries = match std::fs::read_dir(&path) {
+        Ok(entries) => entries,
+        // Nobody has ever published.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(PublishedError::Directory { path, source }),
+    };
+    let sockets = entries.flatten().map(|entry| entry.path()).filter(|path| is_of_a_process(path));
+    let mut found: Vec<_> = sockets.filter_map(|socket| ask(&socket)).collect();
+    found.sort_by_key(|process| process.pid);
+    Ok(found)
+}
+
+fn is_of_a_process(path: &Path) -> bool {
+    let number = path.file_stem().and_then(|stem| stem.to_str()).map(str::parse::<u32>);
+    path.extension().is_some_and(|extension| extension == "sock") && matches!(number, Some(Ok(_)))
+}
+
+fn ask(socket: &Path) -> Option<PublishedProcess> {
+    let heard = open(socket).map_err(io::Error::from).and_then(|mut stream| {
+        let mut picture = Vec::new();
+        stream.by_ref().take(LONGEST).read_to_end(&mut picture)?;
+        Ok(serde_json::from_slice(&picture)?)
+    });
+    let error = match heard {
+        Ok(process) => return Some(process),
+        Err(error) => error,
+    };
+    // Whoever has such a name listens, or is dead.
+    let removed = (error.kind() == ErrorKind::ConnectionRefused).then(|| std::fs::remove_file(socket));
+    debug!(%error, path = %socket.display(), ?removed, "a process has no answer");
+    None
+}
+
+/// A stream that waits no longer than this, not for being accepted either.
+fn open(path: &Path) -> Result<UnixStream, Errno> {
+    let stream = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    let patience = TimeVal::seconds(PATIENCE_S);
+    setsockopt(&stream, sockopt::SendTimeout, &patience)?;
+    setsockopt(&stream, sockopt::ReceiveTimeout, &patience)?;
+    connect(stream.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(stream.into())
+}
