@@ -56,5 +56,5 @@ pub use error::{SampleError, Source};
 pub use kib::Kib;
 pub use page_map::{MappedPages, PageMap};
 pub use pressure::{Pressure, PressureError, Resource};
-pub use sample::{Cpu, Faults, Memory, Sample, State};
+pub use sample::{Counters, Cpu, Faults, Memory, Sample, State};
 pub use sampler::Sampler;

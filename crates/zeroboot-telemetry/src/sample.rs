@@ -108,6 +108,17 @@ impl State {
     }
 }
 
+/// What the kernel counts of one process: what a rate is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// What the process was doing.
+    pub state: State,
+    /// Page faults so far.
+    pub faults: Faults,
+    /// CPU time so far.
+    pub cpu: Cpu,
+}
+
 /// One picture of one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {

@@ -18,7 +18,7 @@ use crate::maps;
 use crate::page_map::{OwnPages, PageMap};
 use crate::pagemap::{Entry, Pagemap, page_size, setting};
 use crate::ranges::push;
-use crate::sample::{Memory, Sample};
+use crate::sample::{Counters, Memory, Sample};
 use crate::scan::Scan;
 
 /// Entries between two places that are read along with them, in pages: cheaper than another call.
@@ -151,10 +151,19 @@ impl Sampler {
         let directory = Directory::of(pid)?;
         // Memory first: a process that ends in between then gives its final counters and not a mixture.
         let memory = self.memory_in(&directory, pid)?;
-        directory.read(Source::Stat, &mut self.text)?;
-        let Stat { state, faults, cpu } = Stat::parse(&self.text, self.ticks)
-            .ok_or(SampleError::Format { pid, source_file: Source::Stat })?;
+        let Counters { state, faults, cpu } = self.counters_in(&directory, pid)?;
         Ok(Sample { state, faults, cpu, memory })
+    }
+
+    /// As [`sample`](Self::sample), of the counters alone: a few microseconds, however much memory the process has, and
+    /// everybody may see them.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    ///
+    /// Manual: `proc_pid_stat(5)`.
+    pub fn counters(&mut self, pid: Pid) -> Result<Counters, SampleError> {
+        self.counters_in(&Directory::of(pid)?, pid)
     }
 
     /// As [`sample`](Self::sample), of the memory alone; `None` once it has none any more.
@@ -196,6 +205,13 @@ impl Sampler {
             Ok(None) | Err(Errno::ESRCH | Errno::EACCES) => Ok(None),
             Err(errno) => Err(directory.error(Source::Pagemap, errno)),
         }
+    }
+
+    fn counters_in(&mut self, directory: &Directory, pid: Pid) -> Result<Counters, SampleError> {
+        directory.read(Source::Stat, &mut self.text)?;
+        let Stat { state, faults, cpu } = Stat::parse(&self.text, self.ticks)
+            .ok_or(SampleError::Format { pid, source_file: Source::Stat })?;
+        Ok(Counters { state, faults, cpu })
     }
 
     fn memory_in(&mut self, directory: &Directory, pid: Pid) -> Result<Option<Memory>, SampleError> {

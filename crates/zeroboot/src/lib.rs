@@ -30,7 +30,8 @@
 //! Programs of tasks find the same names in the module `tokio` (feature `tokio`).
 //!
 //! A threaded host is fine: it never forks. When the host ends, by whatever end, template and sandboxes end with it.
-//! Every spawn is visible to `tracing`, step by step, at the level `debug`.
+//! Every spawn is visible to `tracing`, step by step, at the level `debug`; [`prometheus`] gives numbers of all of them, and
+//! [`publish`] shows to `zeroboot top` what there is now.
 //!
 //! # Functions of this program
 //!
@@ -64,10 +65,13 @@ pub use zeroboot_isolation::policy::{
 pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
 pub use zeroboot_runtime::function::{init, write_heavy};
 pub use zeroboot_runtime::host::{
-    Account, BuildError, CopiedFrom, Cpu, FaultRate, Faults, Finding, HostReport, Input, Interpreter,
-    InterpreterError, Memory, MemoryAccount, Outcome, Output, PageMapError, PolicyFileError, Pool,
-    PoolCounters, PoolError, PoolOptions, Request, RunError, Sandbox, SpawnError, Status, Storm, StormKind,
-    Template, TemplateBuilder, Times, ViewError, examine_host, page_map_of, read_policy,
+    Account, BuildError, CopiedFrom, Cpu, DirectoryError, FaultRate, Faults, Finding, HostReport, Input,
+    Interpreter, InterpreterError, Memory, MemoryAccount, Outcome, Output, PageMapError, PolicyFileError,
+    Pool, PoolCounters, PoolError, PoolOptions, PublishError, PublishedError, PublishedPool,
+    PublishedProcess, PublishedSandbox, PublishedTemplate, Publisher, Request, RunError, Sandbox,
+    SandboxState, SpawnError, Status, Storm, StormKind, Template, TemplateBuilder, Times, ViewError,
+    examine_host, make_run_time_directory, page_map_of, prometheus, publish, published, read_policy,
+    run_time_directory,
 };
 #[cfg(feature = "tokio")]
 pub use zeroboot_runtime::tokio;

@@ -1,5 +1,7 @@
 //! What the tests of the command share.
 
+#![allow(dead_code, reason = "not every test binary needs all of it")]
+
 use std::process::{Command, ExitCode, Output, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -11,10 +13,11 @@ pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// `zeroboot run` with these arguments, and nothing to read.
+/// `zeroboot run` with these arguments, and nothing to read. It has no run-time directory, so that one that is killed leaves
+/// nothing there.
 pub(crate) fn zeroboot(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zeroboot"));
-    command.arg("run").args(arguments).stdin(Stdio::null());
+    command.arg("run").args(arguments).stdin(Stdio::null()).env("XDG_RUNTIME_DIR", "");
     command
 }
 

@@ -41,6 +41,7 @@ pub struct Command {
 #[derive(Debug)]
 pub struct TemplateBuilder<What> {
     what: What,
+    name: Option<String>,
     policy: Policy,
     views: Vec<View>,
     environment: Vec<(String, String)>,
@@ -59,6 +60,7 @@ impl<What> TemplateBuilder<What> {
     fn new(what: What) -> Self {
         Self {
             what,
+            name: None,
             policy: Policy::strict(),
             views: Vec::new(),
             environment: Vec::new(),
@@ -66,6 +68,15 @@ impl<What> TemplateBuilder<What> {
             shells: Self::SHELLS,
             patience: Self::WARM_UP_LIMIT,
         }
+    }
+
+    /// Sets what the template is called in [metrics](super::prometheus) and by whoever looks at this process from outside. Without
+    /// it, it is called after what it warms up: `python`, the function's name, the program's. Where a living template is called so
+    /// already, a number follows.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
     }
 
     /// Sets the policy; [`Policy::strict`] is the default.
@@ -138,6 +149,7 @@ impl<What> TemplateBuilder<What> {
             view::check_beside(&views, interpreter.needs())?;
         }
         Ok(Recipe {
+            name: self.name.unwrap_or_else(|| kind.name()),
             kind,
             policy: self.policy,
             views,

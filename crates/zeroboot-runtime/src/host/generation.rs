@@ -4,11 +4,12 @@ use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tracing::{debug, debug_span};
+use tracing::{debug, debug_span, error};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_isolation::cgroup::{Controller, Controllers, GroupReader};
 use zeroboot_isolation::policy::{Policy, Protection, Protections, Rule, StormAction};
@@ -18,6 +19,7 @@ use zeroboot_isolation::world::IdMap;
 use super::embedded::WARDEN;
 use super::error::BuildError;
 use super::meter::Meter;
+use super::metrics::Metrics;
 use super::ready::Ready;
 use super::recipe::Recipe;
 use super::wear::Wear;
@@ -41,11 +43,13 @@ pub(super) struct Generation {
     group: Option<GroupReader>,
     ready: Ready,
     wear: Wear,
+    /// Of all generations of the template.
+    metrics: Arc<Metrics>,
 }
 
 impl Generation {
     /// Builds one: namespaces, file tree, program, warm-up, audit, seal.
-    pub(super) fn build(recipe: &Recipe) -> Result<Self, BuildError> {
+    pub(super) fn build(recipe: &Recipe, metrics: &Arc<Metrics>) -> Result<Self, BuildError> {
         let _span = debug_span!("build").entered();
         let ids = IdMap::of_this_process();
         let (setup, extras) = recipe.setup(ids, bounds(&recipe.policy, ids)?)?;
@@ -68,6 +72,7 @@ impl Generation {
             group: None,
             ready: Ready::default(),
             wear: Wear::new(),
+            metrics: Arc::clone(metrics),
         };
         let mut fds = vec![far_control, far_output.into()];
         fds.extend(extras);
@@ -86,7 +91,9 @@ impl Generation {
             let _ = fd::send(generation.control(), packet, &[]);
         }
         generation.ready = generation.await_serving(recipe, output.into())?;
-        generation.meter = Some(Meter::of(generation.process.id()));
+        let meter = Meter::of(generation.process.id());
+        metrics.serves(meter.template());
+        generation.meter = Some(meter);
         debug!("the template serves");
         Ok(generation)
     }
@@ -135,6 +142,11 @@ impl Generation {
     /// What it has been through.
     pub(super) fn wear(&self) -> &Wear {
         &self.wear
+    }
+
+    /// What is counted of it.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     fn warden(&self) -> std::os::fd::BorrowedFd<'_> {
@@ -241,7 +253,10 @@ impl Generation {
                 Err(BuildError::WarmCode { path, cause: last_line(&text), text, said })
             }
             Some(FromTemplate::Unsafe(findings)) => Err(BuildError::unsafe_to_fork(findings.trim())),
-            Some(FromTemplate::Seal(text)) => Err(BuildError::Seal(text)),
+            Some(FromTemplate::Seal(cause)) => {
+                error!(cause, "the template cannot be sealed");
+                Err(BuildError::Seal(cause))
+            }
             None => Err(match warden.map_or_else(|| self.warden_says(), Ok) {
                 Ok(FromWarden::TemplateEnded(how)) => BuildError::Died { how, said },
                 Ok(FromWarden::Failed(text)) => BuildError::Warden(text),

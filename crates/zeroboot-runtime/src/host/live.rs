@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
-use tracing::debug_span;
+use tracing::{debug_span, error};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{Exit, monotonic_ns, pidfd_signal};
 use zeroboot_isolation::cgroup::Usage;
@@ -21,11 +21,13 @@ use zeroboot_isolation::seal::{Missing, Namespace, Reading, Seal, SealError};
 use super::error::SpawnError;
 use super::generation::Generation;
 use super::meter::Measured;
+use super::metrics::{Ending, Flight, Resident};
 use super::outcome::{Times, steps};
 use super::request::MemoryAccount;
 use super::sandbox::First;
 use super::storm::Watched;
 use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Report, SpawnStamps};
+use crate::words;
 
 /// What is known of a sandbox's process, and the ways to it.
 #[derive(Debug)]
@@ -52,6 +54,10 @@ pub(super) struct Live {
     pub(super) claimed: Option<Duration>,
     /// How its faults are looked at, once they are.
     pub(super) watched: Option<Arc<Watched>>,
+    /// Of one that somebody has asked for.
+    pub(super) flight: Option<Flight>,
+    /// Its place among those that live, once its process is known.
+    pub(super) resident: Option<Arc<Resident>>,
     pub(super) exit: Option<Exit>,
     /// What its cgroup had counted when it ended.
     pub(super) counted: Usage,
@@ -100,6 +106,8 @@ impl Live {
             runs_ahead,
             claimed: None,
             watched: None,
+            flight: None,
+            resident: None,
             exit: None,
             counted: Usage::default(),
             memory_account: MemoryAccount::default(),
@@ -181,9 +189,10 @@ impl Live {
                 let [process, shell] = received.fds.exactly().ok_or(SpawnError::Talk(Errno::EBADMSG))?;
                 // A process that is gone already has no number; its end is reported next.
                 if let Some(pid) = pid_of(process.as_fd()) {
+                    self.resident = Some(self.generation.metrics().enter(pid, self.asked));
                     self.spawned = Some(Spawned { stamps, pid, shell, _process: process });
                     let begun = debug_span!("begin_seal").in_scope(|| self.generation.seals().begin(pid));
-                    self.reading = alive(begun)?;
+                    self.reading = alive(pid, begun)?;
                 }
                 self.read_seal()?;
                 if self.work_done.is_some() {
@@ -224,7 +233,14 @@ impl Live {
                 self.ready = Some(stamps);
                 self.read_seal().map(|()| 0)
             }
-            (false, Some(ChannelFrame::Failed(failure))) => Err(SpawnError::Hardening(failure)),
+            (false, Some(ChannelFrame::Failed(failure))) => {
+                error!(
+                    pid = self.pid(),
+                    cause = words::of_step(failure),
+                    "a sandbox is not sealed, and has left"
+                );
+                Err(SpawnError::Hardening(failure))
+            }
             (true, Some(ChannelFrame::RanAhead(status))) if self.runs_ahead => {
                 self.runs_ahead = false;
                 if status == 0 { Ok(0) } else { Err(SpawnError::Ahead(status)) }
@@ -249,10 +265,12 @@ impl Live {
         for (step, time) in steps(self.asked, &spawned.stamps, stamps) {
             debug_span!("spawn_step", step, us = time.as_micros()).in_scope(|| {});
         }
+        let pid = spawned.pid;
         let read = debug_span!("read_seal").in_scope(|| reading.finish(self.generation.group()));
-        let Some(seal) = alive(read)? else { return Ok(()) };
+        let Some(seal) = alive(pid, read)? else { return Ok(()) };
         let wanted = self.generation.protections();
         if let Some(flaw) = flaw(&seal, wanted) {
+            error!(pid, cause = flaw, "a sandbox is not sealed, and is ended");
             return Err(SpawnError::Unsealed(flaw));
         }
         let mut seal = seal.with_word_of(stamps, wanted);
@@ -273,6 +291,13 @@ impl Live {
         self.measured = self.generation.meter().measure(spawned.pid, self.memory_account);
         // A process that does not wait for the word has gone.
         let _ = fd::send(self.channel.as_fd(), &HostWord::MEASURED, &[]);
+    }
+
+    /// How it has ended if it is dropped now.
+    pub(super) fn ends_as(&mut self, ending: Ending) {
+        if let Some(flight) = &mut self.flight {
+            flight.ends_as(ending);
+        }
     }
 
     /// Ends everything in it; the report then tells.
@@ -309,10 +334,14 @@ impl Live {
 }
 
 /// What was read; nothing of a process that has ended: the report says how.
-fn alive<T>(read: Result<T, SealError>) -> Result<Option<T>, SpawnError> {
+fn alive<T>(pid: u32, read: Result<T, SealError>) -> Result<Option<T>, SpawnError> {
     match read {
         Err(SealError::Gone(_)) => Ok(None),
-        read => Ok(Some(read?)),
+        Err(error) => {
+            error!(pid, cause = words::of(&error), "the seal of a sandbox cannot be read, and it is ended");
+            Err(error.into())
+        }
+        Ok(read) => Ok(Some(read)),
     }
 }
 

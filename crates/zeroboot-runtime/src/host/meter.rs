@@ -18,6 +18,8 @@ use crate::words;
 #[derive(Debug)]
 pub(super) struct Meter {
     model: Sampler,
+    /// As this process numbers it.
+    template: Option<u32>,
     /// Samplers that nobody uses: their buffers are there already.
     idle: Mutex<Vec<Sampler>>,
 }
@@ -35,7 +37,8 @@ impl Meter {
     /// For the template below this warden, which is ready to be forked.
     pub(super) fn of(warden: u32) -> Self {
         let mut sampler = Sampler::new();
-        let baseline = match template_of(warden) {
+        let template = template_of(warden);
+        let baseline = match template {
             Some(template) => sampler.baseline(template).map_err(|error| words::of(&error)),
             None => Err("the process of the template cannot be found in /proc".to_owned()),
         };
@@ -46,7 +49,13 @@ impl Meter {
                 sampler
             }
         };
-        Self { model, idle: Mutex::default() }
+        let template = template.and_then(|pid| u32::try_from(pid.as_raw()).ok());
+        Self { model, template, idle: Mutex::default() }
+    }
+
+    /// The process that its sandboxes are compared with.
+    pub(super) fn template(&self) -> Option<u32> {
+        self.template
     }
 
     /// Measures a sandbox, by its number in the `/proc` of this process. `None`: it has gone.

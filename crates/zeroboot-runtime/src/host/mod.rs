@@ -14,6 +14,8 @@
 //! | `sandbox`, `live`, `run`, `pump` | one sandbox, from the request to the last byte |
 //! | `storm` | its bursts of page faults: who looks, and what is done |
 //! | `outcome` | what is known afterwards |
+//! | `metrics` | all of it in numbers, for Prometheus |
+//! | `publish` | what there is now, for other processes of the user |
 //! | `examine` | what this host can enforce |
 //!
 //! The host may have any number of threads: it never forks. Each caller waits on its own sandbox's sockets and pipes;
@@ -27,9 +29,11 @@ mod generation;
 mod interpreter;
 mod live;
 mod meter;
+mod metrics;
 mod outcome;
 mod policy_file;
 mod pool;
+mod publish;
 mod pump;
 mod ready;
 mod recipe;
@@ -46,11 +50,17 @@ pub use error::{BuildError, RunError, SpawnError};
 pub use examine::{Finding, HostReport, examine_host};
 pub use interpreter::{Interpreter, InterpreterError};
 pub use meter::{PageMapError, page_map_of};
+pub use metrics::prometheus;
 pub use outcome::{
     Account, CopiedFrom, Cpu, FaultRate, Faults, Memory, Outcome, Status, Storm, StormKind, Times,
 };
 pub use policy_file::{PolicyFileError, read_policy};
 pub use pool::{Pool, PoolCounters, PoolError, PoolOptions};
+pub use publish::{
+    DirectoryError, PublishError, PublishedError, PublishedPool, PublishedProcess, PublishedSandbox,
+    PublishedTemplate, Publisher, SandboxState, make_run_time_directory, publish, published,
+    run_time_directory,
+};
 pub use request::{Input, MemoryAccount, Output, Request};
 pub use sandbox::Sandbox;
 pub use template::Template;

@@ -25,6 +25,7 @@ const ONE_THREAD: [&str; 5] =
 /// Everything that decides what a template is.
 #[derive(Debug)]
 pub(super) struct Recipe {
+    pub(super) name: String,
     pub(super) kind: Kind,
     pub(super) policy: Policy,
     /// Files of the host, and where they are shown.
@@ -54,6 +55,20 @@ pub(super) enum Kind {
         program: PathBuf,
         arguments: Vec<String>,
     },
+}
+
+impl Kind {
+    /// What a template of this kind is called, unless something else is said.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Python { .. } => "python".to_owned(),
+            Self::Function { name } => name.clone(),
+            Self::Probe => "probe".to_owned(),
+            Self::Command { program, .. } => {
+                program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned()
+            }
+        }
+    }
 }
 
 /// In what pages fresh heap comes.

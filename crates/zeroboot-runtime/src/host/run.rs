@@ -12,6 +12,7 @@ use zeroboot_telemetry::{Cpu, Faults, Kib};
 
 use super::error::RunError;
 use super::live::Live;
+use super::metrics::Ending;
 use super::outcome::{Account, Outcome, Status};
 use super::pump::{FromSandbox, IntoSandbox, Moved};
 use super::request::Request;
@@ -105,6 +106,7 @@ impl Run {
 
         if cancelled {
             // With its report everything of it goes.
+            self.live.ends_as(Ending::Cancelled);
             return Err(RunError::Cancelled);
         }
         if storm && self.storms.hear(&self.live) == News::Deadly && self.killed.is_none() {
@@ -187,6 +189,9 @@ impl Run {
             peak: usage.map(|usage| Kib(usage.peak_resident_kib)),
             cgroup: self.live.counted,
         };
+        if let Some(flight) = self.live.flight.take() {
+            flight.land(status, &account);
+        }
         Ok(Outcome {
             status,
             stdout: self.stdout.into_collected(),

@@ -17,6 +17,7 @@ use zeroboot_isolation::seal::Seal;
 use super::error::{RunError, SpawnError};
 use super::generation::Generation;
 use super::live::Live;
+use super::metrics::Ending;
 use super::outcome::Outcome;
 use super::request::{Input, Request};
 use super::run;
@@ -142,6 +143,7 @@ impl Sandbox {
     /// # Errors
     /// [`RunError`].
     pub fn run(mut self, mut request: Request) -> Result<Outcome, RunError> {
+        self.live.ends_as(Ending::Failed);
         // Whoever has it has waited for its seal.
         let packets = std::mem::take(&mut request.job).packets(When::AtOnce).map_err(SpawnError::from)?;
         self.live.send_job(packets)?;

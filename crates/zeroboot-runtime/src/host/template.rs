@@ -12,6 +12,7 @@ use super::builder::{Command, Function, Python, TemplateBuilder};
 use super::error::{BuildError, RunError, SpawnError};
 use super::generation::Generation;
 use super::interpreter::Interpreter;
+use super::metrics::{Ending, Flight, Metrics};
 use super::outcome::Outcome;
 use super::recipe::{Kind, Recipe};
 use super::request::Request;
@@ -34,6 +35,7 @@ pub struct Template {
 #[derive(Debug)]
 struct Shared {
     recipe: Recipe,
+    metrics: Arc<Metrics>,
     /// Held for a few instructions.
     current: Mutex<Arc<Generation>>,
     /// Held while the next generation is built: by those who cannot go on without it, and by a rotation.
@@ -58,8 +60,15 @@ impl Template {
     }
 
     pub(super) fn build(recipe: Recipe) -> Result<Self, BuildError> {
-        let current = Mutex::new(Arc::new(Generation::build(&recipe)?));
-        Ok(Self { shared: Arc::new(Shared { recipe, current, building: Mutex::new(()) }) })
+        let metrics = Metrics::register(&recipe.name);
+        let current = Mutex::new(Arc::new(Generation::build(&recipe, &metrics)?));
+        Ok(Self { shared: Arc::new(Shared { recipe, metrics, current, building: Mutex::new(()) }) })
+    }
+
+    /// What it is called: see [`TemplateBuilder::name`].
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.metrics().name
     }
 
     /// The interpreter, if this is a Python template.
@@ -107,9 +116,11 @@ impl Template {
     /// [`RunError`].
     pub fn execute(&self, mut request: Request) -> Result<Outcome, RunError> {
         let _span = debug_span!("execute").entered();
+        let flight = Flight::begin(self.metrics());
         let job = std::mem::take(&mut request.job);
         let first = First::Job(job.packets(When::AfterGo).map_err(SpawnError::from)?);
-        let sandbox = self.ask(WantsInput::from(&request.stdin), &first)?;
+        let mut sandbox = self.ask(WantsInput::from(&request.stdin), &first)?;
+        sandbox.live.flight = Some(flight);
         run::drive(sandbox, request)
     }
 
@@ -119,7 +130,12 @@ impl Template {
     /// [`SpawnError`].
     pub fn spawn(&self) -> Result<Sandbox, SpawnError> {
         let _span = debug_span!("spawn").entered();
-        self.park(First::Nothing, SPAWN_PATIENCE)
+        let mut flight = Flight::begin(self.metrics());
+        let mut sandbox = self.park(First::Nothing, SPAWN_PATIENCE)?;
+        // Unless it is run.
+        flight.ends_as(Ending::Cancelled);
+        sandbox.live.flight = Some(flight);
+        Ok(sandbox)
     }
 
     /// Asks a function: spawns a sandbox, sends it the request, and reads its answer.
@@ -147,7 +163,9 @@ impl Template {
     /// [`BuildError`]; the old one serves on.
     pub fn rotate(&self) -> Result<(), BuildError> {
         let _building = lock(&self.shared.building);
-        self.replace().map(drop)
+        self.replace()?;
+        self.metrics().rotated();
+        Ok(())
     }
 
     /// Spawns a sandbox that has run what is to run ahead.
@@ -171,6 +189,10 @@ impl Template {
         Sandbox::ask(&generation, input, first.clone())?.ok_or(SpawnError::TemplateDied)
     }
 
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.metrics
+    }
+
     pub(super) fn current(&self) -> Arc<Generation> {
         Arc::clone(&lock(&self.shared.current))
     }
@@ -183,12 +205,13 @@ impl Template {
             return Ok(current);
         }
         info!("the template has ended; building it again");
+        self.metrics().died();
         self.replace().map_err(|error| SpawnError::Rebuild(Box::new(error)))
     }
 
     /// For whoever holds the lock of the building.
     fn replace(&self) -> Result<Arc<Generation>, BuildError> {
-        let next = Arc::new(Generation::build(&self.shared.recipe)?);
+        let next = Arc::new(Generation::build(&self.shared.recipe, self.metrics())?);
         let last = std::mem::replace(&mut *lock(&self.shared.current), Arc::clone(&next));
         // Not under the lock: it may be the last handle, which waits for the generation's end.
         drop(last);

@@ -53,7 +53,9 @@ pub(crate) fn counters_agree_with_getrusage() -> Result<(), Failed> {
     let [_, minor, major] = subject.ask("usage")?;
     let outside = subject.sample()?;
     check("minor faults", outside.faults.minor, minor)?;
-    check("major faults", outside.faults.major, major)
+    check("major faults", outside.faults.major, major)?;
+    let alone = Sampler::new().counters(subject.pid)?;
+    check("the counters alone", (alone.state, alone.faults), (outside.state, outside.faults))
 }
 
 pub(crate) fn a_zombie_keeps_its_final_counters() -> Result<(), Failed> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, debug_span, warn};
 
-use super::stock::{Parked, Shelf};
+use super::stock::{Parked, PoolCounters, Shelf};
 use super::watch::Watch;
 use crate::host::error::SpawnError;
 use crate::host::sandbox::{First, Sandbox};
@@ -33,13 +33,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the threads of a pool share.
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) size: usize,
+pub(in crate::host) struct Shared {
+    pub(in crate::host) size: usize,
     pub(super) shelf: Shelf,
     pub(super) watch: Watch,
 }
 
 impl Shared {
+    /// What was done so far, and how it is.
+    pub(in crate::host) fn counters(&self) -> PoolCounters {
+        let stock = self.shelf.lock();
+        PoolCounters { parked: stock.parked.len(), ..stock.counters.clone() }
+    }
+
     /// How long nothing must have been claimed until one is parked, when there are so many.
     pub(super) fn quiet(&self, parked: usize) -> Duration {
         if parked * 2 < self.size { SHORT_QUIET } else { QUIET }
@@ -128,6 +134,7 @@ impl Keeper {
         let _span = debug_span!("park").entered();
         let begun = Instant::now();
         let sandbox = self.template.park(self.first.clone(), PATIENCE)?;
+        sandbox.wait_in_pool();
         let parked = Parked { number: self.next, sandbox };
         self.next += 1;
         self.shared.watch.add(&parked).map_err(SpawnError::Watch)?;

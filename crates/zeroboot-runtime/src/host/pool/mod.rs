@@ -29,13 +29,15 @@ use nix::errno::Errno;
 use tracing::debug_span;
 use zeroboot_fork::monotonic_ns;
 
-use self::keeper::{Keeper, Shared};
+use self::keeper::Keeper;
+pub(super) use self::keeper::Shared;
 use self::options::Ahead;
 pub use self::options::PoolOptions;
 pub use self::stock::PoolCounters;
 use self::stock::Shelf;
 use self::watch::Watch;
 use super::error::{RunError, SpawnError};
+use super::metrics::Flight;
 use super::outcome::Outcome;
 use super::request::Request;
 use super::sandbox::{First, Sandbox};
@@ -145,6 +147,7 @@ impl Template {
         keeper.park()?;
         let thread = std::thread::Builder::new().name("zeroboot-pool".to_owned());
         let keeper = thread.spawn(move || keeper.keep()).map_err(PoolError::Thread)?;
+        self.metrics().add_pool(&shared);
         Ok(Pool { handle: Arc::new(Handle { shared, template: self.clone(), keeper: Some(keeper) }) })
     }
 }
@@ -184,8 +187,7 @@ impl Pool {
     /// What it has done so far, and how it is.
     #[must_use]
     pub fn counters(&self) -> PoolCounters {
-        let stock = self.handle.shared.shelf.lock();
-        PoolCounters { parked: stock.parked.len(), ..stock.counters.clone() }
+        self.handle.shared.counters()
     }
 
     /// Waits until all are parked.
@@ -221,7 +223,7 @@ impl Pool {
             watch.remove(&parked);
             let mut sandbox = parked.sandbox;
             if sandbox.is_waiting() {
-                sandbox.claim(begun);
+                sandbox.claim(begun, Flight::begin(self.handle.template.metrics()));
                 return Some(sandbox);
             }
             let mut stock = shelf.lock();

@@ -12,6 +12,7 @@ use zeroboot_fork::monotonic_ns;
 
 use crate::host::error::SpawnError;
 use crate::host::generation::Generation;
+use crate::host::metrics::{Ending, Flight};
 use crate::host::sandbox::Sandbox;
 
 impl Sandbox {
@@ -25,8 +26,21 @@ impl Sandbox {
         self.live.read_report().is_ok() && self.live.report.is_some() && self.live.exit.is_none()
     }
 
+    /// From now on it waits in a pool.
+    pub(super) fn wait_in_pool(&self) {
+        if let Some(resident) = &self.live.resident {
+            resident.park(monotonic_ns());
+        }
+    }
+
     /// Makes a parked sandbox one that was asked for at this time, as [`monotonic_ns`] has it.
-    pub(super) fn claim(&mut self, asked: u64) {
+    pub(super) fn claim(&mut self, asked: u64, mut flight: Flight) {
+        // Unless it is run.
+        flight.ends_as(Ending::Cancelled);
+        self.live.flight = Some(flight);
+        if let Some(resident) = &self.live.resident {
+            resident.claim(asked);
+        }
         self.live.asked = asked;
         self.live.claimed = Some(Duration::from_nanos(monotonic_ns().saturating_sub(asked)));
     }

@@ -163,7 +163,7 @@ impl Lookout {
                     let action = self.act(live.generation.policy().limits.cpus);
                     // One that is to be ended is not kept alive to be looked at.
                     let parts = if action == StormAction::Kill { None } else { parts(live) };
-                    self.begin_storm(event, action, parts, live.pid());
+                    self.begin_storm(event, action, parts, live);
                     if action == StormAction::Kill {
                         news = News::Deadly;
                     }
@@ -192,7 +192,7 @@ impl Lookout {
             Stage::Watching { watched, .. } => {
                 for event in watched.finish() {
                     match event {
-                        Event::Began { .. } => self.begin_storm(event, StormAction::Report, None, live.pid()),
+                        Event::Began { .. } => self.begin_storm(event, StormAction::Report, None, live),
                         _ => self.end_storm(event, measured.and_then(Parts::of), live.pid()),
                     }
                 }
@@ -236,9 +236,11 @@ impl Lookout {
         }
     }
 
-    fn begin_storm(&mut self, began: Event, action: StormAction, parts: Option<Parts>, pid: Option<u32>) {
+    fn begin_storm(&mut self, began: Event, action: StormAction, parts: Option<Parts>, live: &Live) {
         let Event::Began { seen, faults, rate, .. } = began else { return };
-        let (per_second, name) = (rate.0, action.name());
+        let (per_second, name, pid) = (rate.0, action.name(), live.pid());
+        live.generation.metrics().storm();
+        live.resident.iter().for_each(|resident| resident.storm());
         warn!(pid, faults, per_second, action = name, "a storm of page faults has begun");
         self.current = Some(Current { seen, action, faults, parts });
     }
