@@ -28,6 +28,10 @@ pub(crate) enum Command {
     ///
     /// For root: the pages of a sandbox are nobody else's to see.
     Map(MapOptions),
+    /// Shows the templates, pools and sandboxes of this user's processes, as they change.
+    ///
+    /// Keys: q quits, a column's letter sorts by it, the arrows choose a sandbox whose memory is then measured each time.
+    Top(TopOptions),
     /// Says what this host can enforce, with the cause and remedy of what it cannot.
     ///
     /// A real sandbox is made and thrown away. Exit status: 0 when the policy strict can be had, 125 when not.
@@ -62,6 +66,13 @@ impl FromStr for Subject {
             _ => text.parse().map(Self::Process).map_err(|_| "neither a process id nor `last`".to_owned()),
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopOptions {
+    /// One plain table, as where standard output is no terminal.
+    #[arg(long)]
+    pub(crate) once: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,8 +10,9 @@ mod document;
 mod failure;
 mod map;
 mod run;
+mod top;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -40,11 +41,13 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     let result = match command_line.command {
         Command::Run(options) => run::run(&options),
         Command::Map(options) => map::run(&options),
+        Command::Top(options) => top::run(&options),
         Command::Doctor(options) => doctor::run(&options),
         Command::Version => version(),
     };

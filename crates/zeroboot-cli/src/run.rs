@@ -36,6 +36,9 @@ struct Script {
 
 pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
     let script = Script::read(options)?;
+    let _publisher = zeroboot::publish()
+        .inspect_err(|error| tracing::debug!(cause = error.cause(), "`zeroboot top` will not show this"))
+        .ok();
     let sandboxes = build(options)?;
     if options.count == 1 { one(options, &script, &sandboxes) } else { many(options, &script, &sandboxes) }
 }

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Trial::test("a_closed_or_impatient_reader_does_no_harm", readers),
         Trial::test("200_mb_of_output_in_flat_memory", flat_memory),
         Trial::test("the_death_of_the_host_leaves_nothing", death_of_the_host),
+        Trial::test("steps_are_told_with_their_times_to_whoever_asks", steps),
     ])
 }
 
@@ -432,4 +433,47 @@ fn live_for(host: &mut Child, time: Duration) -> Result<(), Failed> {
 fn random_number(round: u64) -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(round)
+}
+
+/// Each step is a span with its time; nothing of it is told to those who do not ask.
+fn steps() -> Result<(), Failed> {
+    let told = |filter: Option<&str>, arguments: &[&str]| {
+        let mut command = zeroboot(&[arguments, &["--no-site", "-c", "print(1)"]].concat());
+        match filter {
+            Some(filter) => command.env("RUST_LOG", filter),
+            None => command.env_remove("RUST_LOG"),
+        };
+        let output = command.output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        expect("it runs", output.status.success() && output.stdout == b"1\n", &output).map(|()| said)
+    };
+    let has = |said: &str, span: &str| {
+        // A span is told by its whole way, `execute:run:measure`, and the place in the program.
+        let ends = format!("{span}: zeroboot_runtime::");
+        let with_fields = format!("{span}{{");
+        said.lines().any(|line| {
+            line.contains("DEBUG")
+                && (line.contains(&ends) || line.contains(&with_fields))
+                && line.contains("close time.busy=")
+                && line.contains("time.idle=")
+        })
+    };
+    let missing = |said: &str, spans: &[&'static str]| {
+        let missing: Vec<_> = spans.iter().copied().filter(|span| !has(said, span)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(Failed::from(format!("{missing:?} in {said}"))) }
+    };
+    let said = told(Some("zeroboot=debug"), &[])?;
+    missing(&said, &["build", "execute", "ask", "run", "spawn_step", "begin_seal", "read_seal", "measure"])?;
+    if said.contains('\x1b') {
+        return Err(format!("colours where there is no terminal: {said}").into());
+    }
+    let said = told(Some("zeroboot=debug"), &["--pool", "1"])?;
+    missing(&said, &["build", "park", "claim", "run", "measure"])?;
+    for filter in [None, Some("zeroboot=error"), Some("another=debug")] {
+        let said = told(filter, &[])?;
+        if said.lines().count() != 1 || !said.starts_with("zeroboot: exited with 0;") {
+            return Err(format!("{filter:?}: {said}").into());
+        }
+    }
+    Ok(())
 }

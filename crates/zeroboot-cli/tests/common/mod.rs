@@ -1,5 +1,7 @@
 //! What the tests of the command share.
 
+#![allow(dead_code, reason = "not every test binary needs all of it")]
+
 use std::process::{Command, ExitCode, Output, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
