@@ -233,7 +233,14 @@ impl Live {
                 self.ready = Some(stamps);
                 self.read_seal().map(|()| 0)
             }
-            (false, Some(ChannelFrame::Failed(failure))) => Err(SpawnError::Hardening(failure)),
+            (false, Some(ChannelFrame::Failed(failure))) => {
+                error!(
+                    pid = self.pid(),
+                    cause = words::of_step(failure),
+                    "a sandbox is not sealed, and has left"
+                );
+                Err(SpawnError::Hardening(failure))
+            }
             (true, Some(ChannelFrame::RanAhead(status))) if self.runs_ahead => {
                 self.runs_ahead = false;
                 if status == 0 { Ok(0) } else { Err(SpawnError::Ahead(status)) }
@@ -263,7 +270,7 @@ impl Live {
         let Some(seal) = alive(pid, read)? else { return Ok(()) };
         let wanted = self.generation.protections();
         if let Some(flaw) = flaw(&seal, wanted) {
-            error!(pid, flaw, "a sandbox is not sealed, and is ended");
+            error!(pid, cause = flaw, "a sandbox is not sealed, and is ended");
             return Err(SpawnError::Unsealed(flaw));
         }
         let mut seal = seal.with_word_of(stamps, wanted);

@@ -145,7 +145,8 @@ fn takes_place(step: Step) -> bool {
 fn sandbox_ends(step: Step, call: &Call) -> Result<(), Failed> {
     let Some(seen) = observe(Whose::Sandbox, call, 2)? else { return skip("no python3 from 3.9 on") };
     let errno = call.answer.err().unwrap_or(Errno::EPROTO);
-    seen.check(2, &format!("hardening {} {}", step.id(), errno as i32))
+    // And one event, with these fields.
+    seen.check(2, &format!("hardening {} {}, told: [\"message cause\"]", step.id(), errno as i32))
 }
 
 fn no_template(whose: Whose, call: &Call, error: &str) -> Result<(), Failed> {
