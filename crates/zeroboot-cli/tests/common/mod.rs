@@ -13,10 +13,11 @@ pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// `zeroboot run` with these arguments, and nothing to read.
+/// `zeroboot run` with these arguments, and nothing to read. It has no run-time directory, so that one that is killed leaves
+/// nothing there.
 pub(crate) fn zeroboot(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zeroboot"));
-    command.arg("run").args(arguments).stdin(Stdio::null());
+    command.arg("run").args(arguments).stdin(Stdio::null()).env("XDG_RUNTIME_DIR", "");
     command
 }
 

@@ -17,6 +17,7 @@ use tracing::debug;
 
 use super::directory::{DirectoryError, make_run_time_directory};
 use super::picture::PublishedProcess;
+use super::read::clear;
 use crate::words;
 
 /// How long a reader may take.
@@ -102,7 +103,9 @@ impl PublishError {
 /// ```
 pub fn publish() -> Result<Publisher, PublishError> {
     let only = Only::new().ok_or(PublishError::Already)?;
-    let path = make_run_time_directory()?.join(format!("{}.sock", std::process::id()));
+    let directory = make_run_time_directory()?;
+    clear(&directory);
+    let path = directory.join(format!("{}.sock", std::process::id()));
     let listener = match listen(&path) {
         Ok(listener) => listener,
         Err(source) => return Err(PublishError::Listen { path, source }),

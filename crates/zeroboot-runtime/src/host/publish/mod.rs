@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! publisher (a thread): waits at PID.sock ─▶ takes a picture ─▶ answers in JSON, closes
-//! reader (any process of the user): each socket in the directory ─▶ pictures; removes what the dead have left
+//! reader (any process of the user): each socket in the directory ─▶ pictures
+//! both: remove what the dead have left
 //! ```
 //!
 //! | module | does |
@@ -10,7 +11,7 @@
 //! | `directory` | where the sockets are |
 //! | `picture` | what is told |
 //! | `answer` | the thread that tells it |
-//! | `read` | asks all who publish |
+//! | `read` | asks all who publish, and clears up |
 //!
 //! Never here: measuring a sandbox, which whoever reads can do for himself, and anything that a request waits for.
 

@@ -62,21 +62,36 @@ impl PublishedError {
 /// [`PublishedError`].
 pub fn published() -> Result<Vec<PublishedProcess>, PublishedError> {
     let Some(path) = run_time_directory() else { return Ok(Vec::new()) };
-    let entries = match std::fs::read_dir(&path) {
-        Ok(entries) => entries,
+    let sockets = match sockets(&path) {
+        Ok(sockets) => sockets,
         // Nobody has ever published.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(PublishedError::Directory { path, source }),
     };
-    let sockets = entries.flatten().map(|entry| entry.path()).filter(|path| is_of_a_process(path));
-    let mut found: Vec<_> = sockets.filter_map(|socket| ask(&socket)).collect();
+    let mut found: Vec<_> = sockets.filter_map(|(_, socket)| ask(&socket)).collect();
     found.sort_by_key(|process| process.pid);
     Ok(found)
 }
 
-fn is_of_a_process(path: &Path) -> bool {
-    let number = path.file_stem().and_then(|stem| stem.to_str()).map(str::parse::<u32>);
-    path.extension().is_some_and(|extension| extension == "sock") && matches!(number, Some(Ok(_)))
+/// Removes the sockets of processes that are gone, without asking those that live.
+pub(super) fn clear(directory: &Path) {
+    let is_gone = |pid: u32| !Path::new("/proc").join(pid.to_string()).exists();
+    for (pid, socket) in sockets(directory).into_iter().flatten() {
+        // It may live in another pid namespace.
+        if is_gone(pid) && matches!(open(&socket), Err(Errno::ECONNREFUSED)) {
+            remove(&socket);
+        }
+    }
+}
+
+/// With the numbers of their processes.
+fn sockets(directory: &Path) -> io::Result<impl Iterator<Item = (u32, PathBuf)> + use<>> {
+    let entries = std::fs::read_dir(directory)?.flatten().map(|entry| entry.path());
+    Ok(entries.filter_map(|path| {
+        let name = path.file_name()?.to_str()?;
+        let pid = name.strip_suffix(".sock")?.parse().ok()?;
+        Some((pid, path))
+    }))
 }
 
 fn ask(socket: &Path) -> Option<PublishedProcess> {
@@ -85,14 +100,23 @@ fn ask(socket: &Path) -> Option<PublishedProcess> {
         stream.by_ref().take(LONGEST).read_to_end(&mut picture)?;
         Ok(serde_json::from_slice(&picture)?)
     });
-    let error = match heard {
-        Ok(process) => return Some(process),
-        Err(error) => error,
-    };
-    // Whoever has such a name listens, or is dead.
-    let removed = (error.kind() == ErrorKind::ConnectionRefused).then(|| std::fs::remove_file(socket));
-    debug!(%error, path = %socket.display(), ?removed, "a process has no answer");
-    None
+    match heard {
+        Ok(process) => Some(process),
+        Err(error) => {
+            debug!(%error, path = %socket.display(), "a process has no answer");
+            // Whoever has such a name listens, or is dead.
+            if error.kind() == ErrorKind::ConnectionRefused {
+                remove(socket);
+            }
+            None
+        }
+    }
+}
+
+fn remove(socket: &Path) {
+    if let Err(error) = std::fs::remove_file(socket) {
+        debug!(%error, path = %socket.display(), "the socket of a dead process stays");
+    }
 }
 
 /// A stream that waits no longer than this, not for being accepted either.
