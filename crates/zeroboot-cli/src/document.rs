@@ -146,7 +146,8 @@ pub(crate) struct Summary {
 impl Summary {
     /// One sandbox more, whose memory was looked at.
     pub(crate) fn add(&mut self, account: &Account) {
-        self.measured += usize::from(account.memory.is_some());
+        let parts = account.memory.and_then(|memory| memory.copied_kib);
+        self.measured += usize::from(parts.is_some());
         for part in &account.copied_from {
             *self.copied.entry(part.mapping.clone()).or_default() += part.amount.0;
         }

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Trial::test("a_running_sandbox_is_seen", seen),
         Trial::test("keys_sort_and_select", keys),
         Trial::test("the_terminal_is_as_before", restored),
+        Trial::test("a_terminal_that_goes_away_ends_it", hung_up),
         Trial::test("a_plain_table_where_there_is_no_terminal", plain),
         Trial::test("nobody_has_anything_to_show", nobody),
     ])
@@ -203,6 +204,18 @@ fn restored() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+fn hung_up() -> Result<(), Failed> {
+    let directory = Directory::new()?;
+    let mut terminal = Terminal::start(&mut directory.top(&[]))?;
+    terminal.until(|screen| screen.contents().contains("q quit"))?;
+    let status = terminal.hang_up()?;
+    // By the signal, or because it has seen it; not by a panic on its way out.
+    if status.code() == Some(125) || status.signal() == Some(Signal::SIGHUP as i32) {
+        return Ok(());
+    }
+    Err(format!("{status}").into())
 }
 
 fn plain() -> Result<(), Failed> {

@@ -13,7 +13,7 @@
 //! | `frozen` | in a file, see `freeze` |
 //! | `populated` | plain, and the child asks for all of it at once (`MADV_POPULATE_WRITE`) |
 //! | `pinned` | plain, and copied by the fork, see `working_set` |
-//! | `bulk` | copied by the child at one go, see `WriteHeavy` |
+//! | `bulk` | copied by the child at one go, see `ForkPlan::set_write_heavy` |
 //! | `heap` | allocated by the child |
 //! | `huge-heap` | the same, from heap that was set apart, see `reserve_huge_heap` |
 //!
@@ -28,9 +28,7 @@ use std::ops::Range;
 use nix::sys::resource::{UsageWho, getrusage};
 use zeroboot_fork::freeze::{WriteHeavy, freeze};
 use zeroboot_fork::working_set::{CopiedAtFork, Observer};
-use zeroboot_fork::{
-    Child, ForkOptions, ForkPlan, Forked, StepFailure, leave, monotonic_ns, reserve_huge_heap,
-};
+use zeroboot_fork::{Child, ForkOptions, ForkPlan, Forked, leave, monotonic_ns, reserve_huge_heap};
 
 const USAGE: &str = "storm MEBIBYTES plain|frozen|populated|pinned|bulk|heap|huge-heap PERCENT";
 const PAGE: usize = 4096;
@@ -47,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut memory = vec![1_u8; if mode.is_fresh() { 0 } else { bytes + BLOCK }];
     let first = memory.as_ptr().align_offset(BLOCK).min(memory.len());
     let memory = memory.get_mut(first..first + bytes).unwrap_or_default();
-    let plan = ForkPlan::prepare(ForkOptions::default())?;
+    let mut plan = ForkPlan::prepare(ForkOptions::default())?;
     let mut heavy = WriteHeavy::default();
     let mut pinned = None;
     match mode {
@@ -58,16 +56,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         Mode::Plain | Mode::Populated | Mode::Heap => {}
     }
 
+    plan.set_write_heavy(heavy);
+
     let mut ask = [0; 1];
     while io::stdin().read(&mut ask)? == 1 {
         let (mut near, far) = pipe()?;
         let before = monotonic_ns();
-        let mut child = fork(&plan, &heavy, || {
+        let mut child = fork(&plan, || {
+            // Kept until the time is told: to free it is no part of the storm.
+            let mut heap = Vec::new();
             match mode {
-                Mode::Heap | Mode::HugeHeap => _ = black_box(vec![1_u8; bytes]),
+                Mode::Heap | Mode::HugeHeap => heap = vec![1_u8; bytes],
                 Mode::Populated => populate(memory).map(|()| write(memory, share))?,
                 _ => write(memory, share),
             }
+            black_box(&heap);
             tell(&far, monotonic_ns() - before)
         })?;
         let mut answer = [0; 16];
@@ -116,17 +119,12 @@ fn addresses(memory: &[u8]) -> Range<u64> {
     memory.start.addr() as u64..memory.end.addr() as u64
 }
 
-/// A child that has copied what is write-heavy, does this, and leaves.
-fn fork(
-    plan: &ForkPlan,
-    heavy: &WriteHeavy,
-    body: impl FnOnce() -> io::Result<()>,
-) -> Result<Child, Box<dyn Error>> {
+/// A child that does this, and leaves.
+fn fork(plan: &ForkPlan, body: impl FnOnce() -> io::Result<()>) -> Result<Child, Box<dyn Error>> {
     match plan.fork()? {
         Forked::Parent(child) => Ok(child),
         Forked::Child(fresh) => {
-            let ready = fresh.repair().and_then(|()| fresh.copy_write_heavy(heavy));
-            let started: Result<(), StepFailure> = ready.and_then(|()| fresh.restore_signals());
+            let started = fresh.repair().and_then(|()| fresh.restore_signals());
             // The parent waits for an answer, and hears of a failure by its absence.
             leave(u8::from(started.is_err() || body().is_err()));
         }
@@ -157,7 +155,7 @@ fn populate(memory: &mut [u8]) -> io::Result<()> {
 /// Learns what a child writes, and has each later fork copy it.
 fn pin(plan: &ForkPlan, memory: &mut [u8], share: usize) -> Result<CopiedAtFork, Box<dyn Error>> {
     let ((mut near, far), (mut wait, end)) = (pipe()?, pipe()?);
-    let mut child = fork(plan, &WriteHeavy::default(), || {
+    let mut child = fork(plan, || {
         write(memory, share);
         tell(&far, 0)?;
         wait.read_exact(&mut [0])

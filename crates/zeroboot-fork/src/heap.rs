@@ -15,14 +15,31 @@
 
 use std::ffi::c_void;
 use std::hint::black_box;
+use std::io;
 
 use nix::errno::Errno;
 
-use crate::huge::HUGE;
+use crate::huge::{self, HUGE};
+use crate::threads::{self, NotAlone, Thread, ThreadCount, names};
 
-/// Why fresh heap comes in pages of the usual size. The process goes on with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why fresh heap comes in pages of the usual size. The process goes on with it; what the allocator was told before the failure
+/// stays told.
+#[derive(Debug, thiserror::Error)]
 pub enum HugeHeapError {
+    /// Other threads: they may allocate meanwhile.
+    #[error("the process has {} threads, which may allocate meanwhile: {}", .0.len(), names(.0))]
+    Threads(Vec<Thread>),
+    /// Threads could not be counted.
+    #[error("cannot count the threads of this process; mount /proc")]
+    Count(#[source] Errno),
+    /// There are none.
+    #[error(
+        "the kernel gives no huge pages (transparent_hugepage/enabled is never, or memory is fragmented)"
+    )]
+    Small,
+    /// It cannot be told whether there are any.
+    #[error("cannot try a huge page")]
+    Try(#[source] io::Error),
     /// The allocator is not glibc's, or refuses to be told.
     #[error(
         "the allocator of this program cannot be told to take everything from the heap (it is not glibc's)"
@@ -37,6 +54,15 @@ pub enum HugeHeapError {
     /// The kernel does not want to be told.
     #[error("cannot ask for huge pages (a kernel without them)")]
     Advise(#[source] Errno),
+}
+
+impl From<NotAlone> for HugeHeapError {
+    fn from(reason: NotAlone) -> Self {
+        match reason {
+            NotAlone::Threads(threads) => Self::Threads(threads),
+            NotAlone::Count(errno) => Self::Count(errno),
+        }
+    }
 }
 
 /// Sets an area of the heap apart, for which the kernel is asked for huge pages, and has `malloc` go on there: children then
@@ -54,11 +80,17 @@ pub enum HugeHeapError {
 /// # After fork
 /// Inherited; what a child allocates there is its own.
 pub fn reserve_huge_heap(bytes: usize) -> Result<(), HugeHeapError> {
+    threads::await_one(&ThreadCount::open().map_err(HugeHeapError::Count)?)?;
+    if !huge::are_to_be_had().map_err(HugeHeapError::Try)? {
+        return Err(HugeHeapError::Small);
+    }
     take_all_from_the_heap()?;
     let cushion = allocate(CUSHION).ok_or(HugeHeapError::Reserve(CUSHION))?;
     let end = move_break(0)?;
     let start = end.next_multiple_of(HUGE) - LEAD;
-    move_break(start.checked_sub(end).unwrap_or(start + HUGE - end))?;
+    // There is always a gap, so that the cushion stays apart.
+    let gap = if start > end { start - end } else { start + HUGE - end };
+    move_break(gap)?;
     // The first request after a break that somebody else has moved can fail in glibc, which has taken notice then.
     let area = allocate(bytes).or_else(|| allocate(bytes)).ok_or(HugeHeapError::Reserve(bytes))?;
     let advised = advise(area, bytes);
@@ -77,7 +109,7 @@ const LEAD: usize = 4096;
 
 #[cfg(target_env = "gnu")]
 fn take_all_from_the_heap() -> Result<(), HugeHeapError> {
-    for (what, value) in [(libc::M_MMAP_MAX, 0), (libc::M_TRIM_THRESHOLD, libc::c_int::MAX)] {
+    for (what, value) in [(libc::M_MMAP_MAX, 0), (libc::M_TRIM_THRESHOLD, -1)] {
         // SAFETY: needed since there is no wrapper for it. Changes how the allocator gets memory, and none that it has.
         if unsafe { libc::mallopt(what, value) } != 1 {
             return Err(HugeHeapError::Allocator);
@@ -94,7 +126,8 @@ fn take_all_from_the_heap() -> Result<(), HugeHeapError> {
 /// Where it was before. See `sbrk(2)`.
 fn move_break(by: usize) -> Result<usize, HugeHeapError> {
     let by = libc::intptr_t::try_from(by).map_err(|_| HugeHeapError::Break(Errno::ENOMEM))?;
-    // SAFETY: needed since there is no wrapper for it. Growing takes nothing from anybody; zero only asks.
+    // SAFETY: needed since there is no wrapper for it. There is one thread, so that no allocator moves it meanwhile. Growing
+    // takes nothing from anybody; zero only asks.
     let before = unsafe { libc::sbrk(by) };
     if before.addr() == usize::MAX { Err(HugeHeapError::Break(Errno::last())) } else { Ok(before.addr()) }
 }

@@ -3,9 +3,15 @@
 //! System calls and one copy: it may be done in a child. Never here: which memory, and who may write to it meanwhile.
 
 use std::ffi::c_void;
+use std::fs::File;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::unix::fs::FileExt;
 use std::ptr;
 
 use nix::errno::Errno;
+
+use crate::maps::Mapping;
 
 /// The size of a huge page. Where an architecture has another, nothing of this size is found to be huge.
 pub(crate) const HUGE: usize = 2 << 20;
@@ -49,6 +55,13 @@ impl Area {
         self.start as u64
     }
 
+    /// Fills it from the memory of this process, by way of `/proc/self/mem`: what cannot be read is an error, and no signal.
+    pub(crate) fn read_from(&self, memory: &File, start: u64) -> io::Result<()> {
+        // SAFETY: its own memory, which nobody else knows yet, and any bytes are bytes.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(self.start.cast::<u8>(), self.length) };
+        memory.read_exact_at(bytes, start)
+    }
+
     /// Copies as much as there is room for.
     ///
     /// # Safety
@@ -64,20 +77,18 @@ impl Area {
         Errno::result(unsafe { libc::mprotect(self.start, self.length, protection) }).map(drop)
     }
 
-    /// Takes the place of what is mapped there, in one step for everybody.
+    /// Takes the place of what is mapped there, in one step for everybody. The kernel unmaps that first: where it then fails,
+    /// for want of memory of its own, there is nothing in the place any more.
     ///
     /// # Safety
     /// So much is mapped there, with the area's content; what writes there may write to the area instead.
     pub(crate) unsafe fn put(self, place: *mut c_void) -> Result<(), Errno> {
+        // It is not where it was any more; and after a failure nobody goes on.
+        let area = ManuallyDrop::new(self);
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
         // SAFETY: needed since it is what this is for; the caller's promise.
-        let placed = unsafe { libc::mremap(self.start, self.length, self.length, flags, place) };
-        if placed == libc::MAP_FAILED {
-            return Err(Errno::last());
-        }
-        // It is not where it was any more.
-        std::mem::forget(self);
-        Ok(())
+        let placed = unsafe { libc::mremap(area.start, area.length, area.length, flags, place) };
+        if placed == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(()) }
     }
 }
 
@@ -86,4 +97,27 @@ impl Drop for Area {
         // SAFETY: made by `new`, and nobody else's. It can only fail where it is not mapped.
         unsafe { libc::munmap(self.start, self.length) };
     }
+}
+
+/// Whether the kernel gives this process huge pages when it is asked to.
+pub(crate) fn are_to_be_had() -> io::Result<bool> {
+    let area = Area::new(HUGE)?;
+    // What is told apart from its neighbours is a mapping of its own.
+    // SAFETY: its own memory; the advice changes no content.
+    Errno::result(unsafe { libc::madvise(area.start, HUGE, libc::MADV_DONTFORK) })?;
+    // SAFETY: a byte of its own memory.
+    unsafe { area.start.cast::<u8>().write_volatile(1) };
+    is_huge(area.address())
+}
+
+/// Whether the mapping that has this address has a huge page. See `AnonHugePages` in `proc_pid_smaps(5)`.
+pub(crate) fn is_huge(address: u64) -> io::Result<bool> {
+    let text = std::fs::read_to_string("/proc/self/smaps")?;
+    let mut lines = text
+        .lines()
+        .skip_while(|line| !Mapping::parse(line).is_some_and(|mapping| mapping.addresses.contains(&address)));
+    let kib = lines.find_map(|line| line.strip_prefix("AnonHugePages:")).map(str::trim);
+    Ok(kib
+        .and_then(|kib| kib.strip_suffix(" kB")?.parse().ok())
+        .is_some_and(|kib: u64| kib << 10 >= HUGE as u64))
 }

@@ -7,9 +7,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
-use crate::child::{InChild, STARTED, set_mask, start};
+use crate::child::{self, InChild, STARTED, set_mask, start};
 use crate::clone::{Cloned, LibcState, Request, clone3};
 use crate::exit::Exit;
+use crate::freeze::WriteHeavy;
 use crate::handle::{Child, pidfd_open};
 use crate::step::{Hook, StepFailure};
 use crate::threads::{self, NotAlone, Thread, ThreadCount, names};
@@ -188,6 +189,7 @@ pub enum Forked {
 #[derive(Debug)]
 pub struct ForkPlan {
     options: ForkOptions,
+    heavy: WriteHeavy,
     libc: LibcState,
     count: ThreadCount,
     not_send: PhantomData<*const ()>,
@@ -207,7 +209,7 @@ impl ForkPlan {
         }
         let libc = LibcState::find().ok_or(PrepareError::ThreadId)?;
         let count = ThreadCount::open().map_err(PrepareError::Threads)?;
-        Ok(Self { options, libc, count, not_send: PhantomData })
+        Ok(Self { options, heavy: WriteHeavy::default(), libc, count, not_send: PhantomData })
     }
 
     /// Sets [`ForkOptions::cgroup`] for the forks that follow, and closes the directory that was set before.
@@ -220,6 +222,25 @@ impl ForkPlan {
         }
         self.options.cgroup = cgroup;
         Ok(())
+    }
+
+    /// Has each child that is forked from now on copy this memory, into huge pages, before it does anything else: afterwards it
+    /// writes there without a fault.
+    ///
+    /// 100 MiB take some 25 ms, where faults take 50 to 80 ms, and as much memory as is copied, which a cgroup of the child's
+    /// counts and limits. What the parent has unmapped since is passed over; so is what there is no memory for.
+    ///
+    /// # Not checked
+    /// Whether the memory is still what it was: a child finds it private, to be read and written, whatever the parent has
+    /// made of it since. What `madvise(2)` was told of it the child's copy does not know.
+    pub fn set_write_heavy(&mut self, heavy: WriteHeavy) {
+        self.heavy = heavy;
+    }
+
+    /// What each child copies.
+    #[must_use]
+    pub fn write_heavy(&self) -> &WriteHeavy {
+        &self.heavy
     }
 
     /// Forks, if this process has one thread.
@@ -257,11 +278,14 @@ impl ForkPlan {
         match cloned {
             Ok(Cloned::Child) => {
                 threads::count_fork();
+                // SAFETY: this is the fresh fork, and signals are blocked since before it.
+                let copied = unsafe { child::heavy::copy(&self.heavy) };
                 Ok(Forked::Child(InChild {
                     libc: self.libc,
                     way: self.options.way,
                     signals: self.options.signals,
                     mask,
+                    copied,
                     not_send: PhantomData,
                 }))
             }

@@ -23,7 +23,7 @@ pub struct MappedPages {
     pub name: String,
     /// Where it lies.
     pub addresses: Range<u64>,
-    /// What the template had and the fork has not copied.
+    /// What the template had and the fork has not copied; whether the fork still maps it is not looked at.
     pub shared: Vec<Range<u64>>,
     /// What the fork has a copy of.
     pub copied: Vec<Range<u64>>,
@@ -50,27 +50,26 @@ impl OwnPages {
     /// The map of this fork of what had the baseline.
     pub(crate) fn map(&self, baseline: &Baseline, page: u64) -> PageMap {
         let mut mappings = Vec::new();
-        let mut beside = self.zeroed.clone();
         for mapping in baseline.mappings() {
             let copied: Vec<_> = overlap(&self.copied, mapping.addresses).collect();
             let zeroed: Vec<_> = overlap(&self.zeroed, mapping.addresses).collect();
             if !mapping.may_be_written && copied.is_empty() && zeroed.is_empty() {
                 continue;
             }
-            beside = without(&beside, mapping.addresses);
             let had = if mapping.copies_a_file {
                 vec![mapping.addresses.clone()]
             } else {
                 overlap(baseline.pages(), mapping.addresses).collect()
             };
-            let shared = copied.iter().fold(had, |left, copy| without(&left, copy));
+            let shared = without(&had, &copied);
             if shared.is_empty() && copied.is_empty() && zeroed.is_empty() {
                 continue;
             }
             let (name, addresses) = (mapping.name.to_owned(), mapping.addresses.clone());
             mappings.push(MappedPages { name, addresses, shared, copied, zeroed });
         }
-        mappings.extend(new_mappings(&beside));
+        let known: Vec<_> = baseline.mappings().map(|mapping| mapping.addresses.clone()).collect();
+        mappings.extend(new_mappings(&without(&self.zeroed, &known)));
         mappings.sort_by_key(|mapping| mapping.addresses.start);
         PageMap { page, mappings }
     }

@@ -150,13 +150,15 @@ impl Storms {
     fn prepare() -> anyhow::Result<Self> {
         let declared = Template::function("rewrite_declared").build()?;
         ensure!(declared.write_heavy().is_some(), "the declared memory was not made ready to be copied");
+        let heap = Template::function("allocate").huge_heap().build()?;
+        ensure!(heap.huge_heap().is_some(), "no heap was set apart for huge pages");
         Ok(Self {
             plain: Storm::start(Remedy::Plain, 100)
                 .context("cannot start the process that measures plain storms")?,
             undeclared: Template::function("rewrite").build()?,
             declared,
             heap_plain: Template::function("allocate").build()?,
-            heap: Template::function("allocate").huge_heap().build()?,
+            heap,
         })
     }
 

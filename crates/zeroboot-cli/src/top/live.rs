@@ -4,14 +4,19 @@
 //! shown.
 
 use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, poll};
 use ratatui::DefaultTerminal;
+use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use ratatui::crossterm::execute;
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::column::Column;
 use super::screen::Screen;
@@ -24,13 +29,14 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// How long their pages may be read each time.
 const FOR_PAGES: Duration = Duration::from_millis(4);
 
-/// How soon a signal or a new picture is noticed.
-const TICK: Duration = Duration::from_millis(100);
+/// How soon a signal or a new picture is noticed, in milliseconds.
+const TICK: u8 = 100;
 
 /// Shows the tables until somebody wants no more of them. Gives the exit status.
 pub(super) fn run() -> Result<u8, Failure> {
     let ended_by = Arc::new(AtomicUsize::new(0));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    // A hang-up ends it as ever: there is no terminal any more that could be put back.
+    for signal in [SIGINT, SIGTERM] {
         let number = usize::try_from(signal).unwrap_or_default();
         signal_hook::flag::register_usize(signal, Arc::clone(&ended_by), number)
             .map_err(|error| Failure::new(format!("cannot handle signals: {error}"), "use --once"))?;
@@ -38,7 +44,8 @@ pub(super) fn run() -> Result<u8, Failure> {
     let selected = Arc::new(AtomicU32::new(0));
     let pictures = look(&selected)?;
     let _restored = Restored;
-    let mut terminal = ratatui::try_init().map_err(|error| terminal_failure(&error))?;
+    // Its own end would panic where the terminal and with it standard error are gone; all that it does is done above.
+    let mut terminal = ManuallyDrop::new(ratatui::try_init().map_err(|error| terminal_failure(&error))?);
     show(&mut terminal, &pictures, &selected, &ended_by)
 }
 
@@ -48,7 +55,7 @@ struct Restored;
 impl Drop for Restored {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing.
-        let _ = ratatui::try_restore();
+        let _ = ratatui::try_restore().and_then(|()| execute!(io::stdout(), Show));
     }
 }
 
@@ -101,21 +108,34 @@ fn show(
             terminal.draw(|frame| screen.draw(frame)).map_err(|error| terminal_failure(&error))?;
             changed = false;
         }
-        if !event::poll(TICK).map_err(|error| terminal_failure(&error))? {
-            continue;
-        }
-        changed = true;
-        match event::read().map_err(|error| terminal_failure(&error))? {
-            Event::Key(key) if key.kind == KeyEventKind::Press => {
-                if wants_to_quit(key) {
-                    return Ok(0);
+        wait_for_input()?;
+        while event::poll(Duration::ZERO).map_err(|error| terminal_failure(&error))? {
+            changed = true;
+            match event::read().map_err(|error| terminal_failure(&error))? {
+                Event::Key(key) if key.kind == KeyEventKind::Press => {
+                    if wants_to_quit(key) {
+                        return Ok(0);
+                    }
+                    press(&mut screen, key.code);
+                    selected.store(screen.selected.unwrap_or_default(), Ordering::Relaxed);
                 }
-                press(&mut screen, key.code);
-                selected.store(screen.selected.unwrap_or_default(), Ordering::Relaxed);
+                _ => {}
             }
-            _ => {}
         }
     }
+}
+
+/// Waits a moment. A terminal that is gone is an error: whoever reads keys would look for one without end.
+fn wait_for_input() -> Result<(), Failure> {
+    let stdin = io::stdin();
+    let mut source = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];
+    // A signal ends the waiting too: the terminal may have another size.
+    let polled = poll(&mut source, TICK);
+    let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+    if polled.is_ok() && source[0].revents().is_some_and(|events| events.intersects(gone)) {
+        return Err(terminal_failure(&io::ErrorKind::BrokenPipe.into()));
+    }
+    Ok(())
 }
 
 fn wants_to_quit(key: KeyEvent) -> bool {

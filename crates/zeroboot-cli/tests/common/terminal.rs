@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -33,7 +33,10 @@ impl Terminal {
     pub(crate) fn start(program: &mut Command) -> Result<Self, Box<dyn Error>> {
         let size = Winsize { ws_row: ROWS.get(), ws_col: COLUMNS.get(), ws_xpixel: 0, ws_ypixel: 0 };
         let pty = openpty(Some(&size), None)?;
-        let stream = || pty.slave.try_clone().map(Stdio::from);
+        // Copies close on exec, and what was opened does not: the program has its three streams only.
+        let (master, slave) = (File::from(pty.master.try_clone()?), pty.slave.try_clone()?);
+        drop(pty);
+        let stream = || slave.try_clone().map(Stdio::from);
         // It makes the terminal the program's own, or the program would ask that of the test.
         let mut command = Command::new("setsid");
         command.arg("--ctty").arg(program.get_program()).args(program.get_args()).env("TERM", "xterm");
@@ -44,7 +47,6 @@ impl Terminal {
             };
         }
         let program = command.stdin(stream()?).stdout(stream()?).stderr(stream()?).spawn()?;
-        let (master, slave) = (File::from(pty.master), pty.slave);
         Ok(Self { master, slave, screen: vt100::Parser::new(ROWS, COLUMNS, 0), program })
     }
 
@@ -69,6 +71,14 @@ impl Terminal {
     #[allow(dead_code, reason = "not everybody needs it")]
     pub(crate) fn settings(&self) -> Result<Termios, Box<dyn Error>> {
         Ok(tcgetattr(&self.slave)?)
+    }
+
+    /// Goes away; how the program has ended then.
+    #[allow(dead_code, reason = "not everybody needs it")]
+    pub(crate) fn hang_up(&mut self) -> Result<ExitStatus, Box<dyn Error>> {
+        let nothing = || File::open("/dev/null");
+        (self.master, self.slave) = (nothing()?, nothing()?.into());
+        Ok(self.program.wait()?)
     }
 
     /// Reads what comes within this time; whether anything came.

@@ -3,7 +3,7 @@
 //! System calls only: no allocation, no lock, no formatting, no panic. Never here: preparation (that is
 //! [`crate::ForkPlan`]), and anything about isolation.
 
-mod heavy;
+pub(crate) mod heavy;
 
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -25,11 +25,14 @@ pub struct InChild {
     pub(crate) way: Way,
     pub(crate) signals: SignalHandlers,
     pub(crate) mask: libc::sigset_t,
+    /// What became of the copy of what the child will rewrite.
+    pub(crate) copied: Result<(), Errno>,
     pub(crate) not_send: PhantomData<*const ()>,
 }
 
 impl InChild {
-    /// Repairs what a fork by raw `clone3` leaves stale, and sets signal handlers to their defaults where asked.
+    /// Repairs what a fork by raw `clone3` leaves stale, and sets signal handlers to their defaults where asked. Tells of a copy of
+    /// [write-heavy memory](crate::ForkPlan::set_write_heavy) that has failed half-way.
     ///
     /// # Errors
     /// The step and the errno; the process must then leave by `_exit`.
@@ -37,6 +40,7 @@ impl InChild {
     /// # After fork
     /// System calls only.
     pub fn repair(&self) -> Result<(), StepFailure> {
+        self.copied.map_err(|errno| StepFailure::new(StepId::WRITE_HEAVY, errno))?;
         if self.way == Way::Clone3 {
             self.libc.register_robust_list().map_err(|errno| StepFailure::new(StepId::ROBUST_LIST, errno))?;
             if !self.libc.thread_id_is_current() {

@@ -11,6 +11,8 @@
 //!
 //! Never here: which memory that is. Where a child writes to a page here and there it is a loss: see `docs/storms.md`.
 
+use std::fs::File;
+use std::io;
 use std::ops::Range;
 
 use nix::errno::Errno;
@@ -18,20 +20,31 @@ use nix::errno::Errno;
 use super::select::Candidate;
 use super::standstill::{Standstill, StandstillError};
 use super::swap::{advise, place};
-use crate::huge::{Area, HUGE};
+use crate::huge::{self, Area, HUGE};
+use crate::maps::Mapping;
 
-/// Blocks of 2 MiB that children copy at once: see [`InChild::copy_write_heavy`](crate::InChild::copy_write_heavy).
+/// Blocks of 2 MiB that children copy at once: see [`ForkPlan::set_write_heavy`](crate::ForkPlan::set_write_heavy).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WriteHeavy {
-    runs: Vec<Range<u64>>,
+    /// Each is a mapping, or was one.
+    pieces: Vec<Range<u64>>,
 }
 
-/// Why memory was not made ready to be copied at once. What was before the failure stays so, and all has its content.
+/// Why memory was not made ready to be copied at once. What was before the failure stays so, and all has its content, but for
+/// [`Place`](Self::Place).
 #[derive(Debug, thiserror::Error)]
 pub enum WriteHeavyError {
     /// Something else might write to the memory, or it cannot be looked at.
     #[error(transparent)]
     Standstill(#[from] StandstillError),
+    /// There are no huge pages, without which a copy of all costs more than copies of what is written.
+    #[error(
+        "the kernel gives no huge pages (transparent_hugepage/enabled is never, or memory is fragmented)"
+    )]
+    Small,
+    /// It cannot be told whether there are any, or what there is to be copied.
+    #[error("cannot look at the memory of this process")]
+    Look(#[source] io::Error),
     /// No memory for a copy.
     #[error("cannot make a copy of {length} bytes")]
     Copy {
@@ -41,7 +54,8 @@ pub enum WriteHeavyError {
         #[source]
         errno: Errno,
     },
-    /// The copy could not be put in the place of what it is a copy of.
+    /// The copy could not be put in the place of what it is a copy of, and the kernel may have taken that away already: the
+    /// process should end.
     #[error("cannot put a copy of {length} bytes into its place")]
     Place {
         /// How many.
@@ -61,9 +75,11 @@ impl WriteHeavy {
     ///
     /// To be called at the end of the warm-up, and before a [freeze](super::freeze_apart_from). Only blocks within one
     /// private mapping are taken that may be read, written and not executed, and that a freeze would not have to leave
-    /// alone: a stack is not, for one. What lies around them is written as ever: align large buffers to 2 MiB. Where the
-    /// kernel has no huge pages to give (`transparent_hugepage/enabled` is never, or memory is fragmented) they are small
-    /// ones.
+    /// alone: a stack is not, for one; nor what cannot be read, such as guards. What lies around them is written as ever: align
+    /// large buffers to 2 MiB.
+    ///
+    /// Memory that was frozen before is there twice from then on, since a sealed file gives nothing back. Names that
+    /// `PR_SET_VMA_ANON_NAME` gave and policies of `mbind(2)` are lost.
     ///
     /// # Errors
     /// [`WriteHeavyError`].
@@ -74,11 +90,15 @@ impl WriteHeavy {
     /// # Not checked
     /// What shares this memory by `vfork(2)` or `CLONE_VM`, and a debugger, must not write to it meanwhile.
     pub fn add(&mut self, ranges: &[Range<u64>]) -> Result<u64, WriteHeavyError> {
-        let wanted = self.new_blocks(ranges);
+        let wanted = self.new_blocks(&mapped(ranges).map_err(WriteHeavyError::Look)?);
         if wanted.is_empty() {
             return Ok(0);
         }
-        let mut runs = Vec::with_capacity(self.runs.len() + wanted.len());
+        if !huge::are_to_be_had().map_err(WriteHeavyError::Look)? {
+            return Err(WriteHeavyError::Small);
+        }
+        let memory = File::open("/proc/self/mem").map_err(WriteHeavyError::Look)?;
+        let mut pieces = Vec::with_capacity(self.pieces.len() + wanted.len());
         let mut still = Standstill::prepare()?;
         // From here on: no allocation.
         still.begin(|candidate| wanted.iter().any(|block| is_within(block, candidate)))?;
@@ -98,29 +118,35 @@ impl WriteHeavy {
             }
             // SAFETY: one thread, no signals, and nothing here allocates: nobody writes. The piece is private memory that
             // may be read and written, and no part of this stack.
-            result = unsafe { move_piece(home, &piece) };
-            if result.is_err() {
-                break;
+            match unsafe { move_piece(home, &piece, &memory) } {
+                Ok(Moved::All) => {
+                    moved += piece.end - piece.start;
+                    pieces.push(piece);
+                }
+                Ok(Moved::Nothing) => {}
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
             }
-            moved += piece.end - piece.start;
-            runs.push(piece);
         }
         drop(still);
-        runs.append(&mut self.runs);
-        self.runs = joined(runs);
+        pieces.append(&mut self.pieces);
+        pieces.sort_unstable_by_key(|piece| piece.start);
+        self.pieces = pieces;
         result.map(|()| moved)
     }
 
-    /// What a child copies: address ranges, in ascending order.
+    /// What a child copies: address ranges, in ascending order, of 128 MiB at most.
     #[must_use]
-    pub fn runs(&self) -> &[Range<u64>] {
-        &self.runs
+    pub fn pieces(&self) -> &[Range<u64>] {
+        &self.pieces
     }
 
     /// How much that is, in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.runs.iter().map(|run| run.end - run.start).sum()
+        self.pieces.iter().map(|piece| piece.end - piece.start).sum()
     }
 
     /// The whole blocks of these ranges that are not here yet, in ascending order.
@@ -131,7 +157,7 @@ impl WriteHeavy {
             (start..range.end.saturating_sub(size - 1)).step_by(HUGE)
         });
         let mut starts: Vec<u64> =
-            whole.filter(|start| !self.runs.iter().any(|run| run.contains(start))).collect();
+            whole.filter(|start| !self.pieces.iter().any(|piece| piece.contains(start))).collect();
         starts.sort_unstable();
         starts.dedup();
         starts.into_iter().map(|start| start..start + size).collect()
@@ -157,29 +183,42 @@ fn follows(block: &Range<u64>, piece: &Range<u64>, home: &Candidate) -> bool {
 
 /// # Safety
 /// The piece lies in this private mapping, which may be read and written, and nobody writes to it meanwhile.
-unsafe fn move_piece(home: &Candidate, piece: &Range<u64>) -> Result<(), WriteHeavyError> {
+unsafe fn move_piece(home: &Candidate, piece: &Range<u64>, memory: &File) -> Result<Moved, WriteHeavyError> {
     let length = piece.end - piece.start;
     let copy_failed = |errno| WriteHeavyError::Copy { length, errno };
     let (place, size) = place(piece).map_err(copy_failed)?;
     let copy = Area::new(size).map_err(copy_failed)?;
-    // SAFETY: the caller's promise.
-    unsafe { copy.copy_from(place) };
-    // SAFETY: the same content, and the same rights.
+    // Not by an access: a guard, or a file that was cut, would raise a signal.
+    if copy.read_from(memory, piece.start).is_err() {
+        return Ok(Moved::Nothing);
+    }
+    // SAFETY: the same content, and the same rights, by the caller's promise.
     unsafe { copy.put(place) }.map_err(|errno| WriteHeavyError::Place { length, errno })?;
-    advise(home, piece).map_err(WriteHeavyError::Advise)
+    advise(home, piece).map_err(WriteHeavyError::Advise).map(|()| Moved::All)
 }
 
-/// By address, with neighbours joined.
-fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
-    ranges.sort_unstable_by_key(|range| range.start);
-    ranges.dedup_by(|next, last| {
-        let is_neighbour = last.end == next.start;
-        if is_neighbour {
-            last.end = next.end;
+/// What became of a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    All,
+    /// It cannot be read: it stays as it is.
+    Nothing,
+}
+
+/// What of these ranges is mapped: they may be anybody's numbers.
+fn mapped(ranges: &[Range<u64>]) -> io::Result<Vec<Range<u64>>> {
+    let text = std::fs::read_to_string("/proc/self/maps")?;
+    let mut places: Vec<Range<u64>> = Vec::new();
+    for mapping in text.lines().filter_map(Mapping::parse) {
+        match places.last_mut() {
+            Some(last) if last.end == mapping.addresses.start => last.end = mapping.addresses.end,
+            _ => places.push(mapping.addresses),
         }
-        is_neighbour
-    });
-    ranges
+    }
+    let parts = places
+        .iter()
+        .flat_map(|place| ranges.iter().map(|range| range.start.max(place.start)..range.end.min(place.end)));
+    Ok(parts.filter(|part| !part.is_empty()).collect())
 }
 
 #[cfg(test)]
@@ -190,16 +229,10 @@ mod tests {
 
     #[test]
     fn whole_blocks_once() {
-        let heavy = WriteHeavy { runs: vec![4 * MIB..6 * MIB, 20 * MIB..22 * MIB] };
+        let heavy = WriteHeavy { pieces: vec![4 * MIB..6 * MIB, 20 * MIB..22 * MIB] };
         let ranges = [9 * MIB..13 * MIB, MIB..9 * MIB, 0..2 * MIB - 1, 8 * MIB..13 * MIB];
         let starts: Vec<_> = heavy.new_blocks(&ranges).iter().map(|block| block.start / MIB).collect();
         assert_eq!(starts, [2, 6, 8, 10]);
         assert_eq!(heavy.new_blocks(&[u64::MAX - MIB..u64::MAX, 0..1]), []);
-    }
-
-    #[test]
-    fn neighbours_are_one_run() {
-        let runs = joined(vec![8..10, 0..2, 2..4, 6..8]);
-        assert_eq!(runs, [0..4, 6..10]);
     }
 }

@@ -80,16 +80,16 @@ pub fn freeze() -> Result<Frozen, FreezeError> {
 pub fn freeze_apart_from(heavy: &WriteHeavy) -> Result<Frozen, FreezeError> {
     let mut still = Standstill::prepare()?;
     let page = still.page;
-    let mut kept = List::with_capacity(heavy.runs().len() + 1).map_err(FreezeError::memory)?;
+    let mut kept = List::with_capacity(heavy.pieces().len() + 1).map_err(FreezeError::memory)?;
     let skipped =
-        List::with_capacity(3 * still.capacity + heavy.runs().len()).map_err(FreezeError::memory)?;
+        List::with_capacity(3 * still.capacity + heavy.pieces().len()).map_err(FreezeError::memory)?;
     let mut ahead = PageTable::open(page).map_err(FreezeError::mappings)?;
     let table = PageTable::open(page).map_err(FreezeError::mappings)?;
     let mut mover = Mover::new(table, page, skipped).map_err(FreezeError::File)?;
 
     still.begin(|candidate| candidate.anonymous > 0)?;
     // From here to the end of the move: no allocation.
-    Kept::list(&mut kept, heavy.runs(), &still.around_this_thread()).map_err(FreezeError::memory)?;
+    Kept::list(&mut kept, heavy.pieces(), &still.around_this_thread()).map_err(FreezeError::memory)?;
     // SAFETY: needed, since it is what a freeze is. The candidates were just read; there is one thread, signals are
     // blocked and nothing between allocates. This stack was told apart, the lists are shared mappings, and what libc
     // and the kernel write by themselves lies around the thread's control block.

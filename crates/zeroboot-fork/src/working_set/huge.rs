@@ -16,13 +16,13 @@ use std::ptr;
 use nix::errno::Errno;
 
 use super::{WorkingSet, clip};
-use crate::huge::{Area, HUGE};
+use crate::huge::{Area, HUGE, is_huge};
 use crate::maps::Mapping;
 
 /// From how many pages on, of the 512, a block is worth its copy: so many windows of 16 pages are as many faults.
 const WORTH: u64 = 64;
 
-/// Why code stays in small pages of its file. Nothing has changed then, but for what was moved before.
+/// Why code stays in small pages of its file. Nothing has changed then, but for what was moved before, and unless it says so.
 #[derive(Debug, thiserror::Error)]
 pub enum HugeCodeError {
     /// The mappings of this process.
@@ -40,7 +40,7 @@ pub enum HugeCodeError {
     /// The kernel gave small pages.
     #[error("the kernel gave no huge pages (transparent_hugepage/enabled is never, or memory is fragmented)")]
     Small,
-    /// The copy could not be put in the place of the code.
+    /// The copy could not be put in the place of the code: the kernel may have taken that away already.
     #[error("cannot put {length} bytes of code into their place")]
     Place {
         /// How many.
@@ -125,18 +125,6 @@ unsafe fn move_block(block: &Range<u64>) -> Result<(), HugeCodeError> {
     copy.protect(libc::PROT_READ | libc::PROT_EXEC).map_err(failed)?;
     // SAFETY: the same content, for everybody who executes there, this call too; and nobody writes.
     unsafe { copy.put(code) }.map_err(|errno| HugeCodeError::Place { length, errno })
-}
-
-/// Whether the memory from there on is one huge page. See `AnonHugePages` in `proc_pid_smaps(5)`.
-fn is_huge(start: u64) -> io::Result<bool> {
-    let text = std::fs::read_to_string("/proc/self/smaps")?;
-    let mut lines = text
-        .lines()
-        .skip_while(|line| !Mapping::parse(line).is_some_and(|mapping| mapping.addresses.contains(&start)));
-    let kib = lines.find_map(|line| line.strip_prefix("AnonHugePages:")).map(str::trim);
-    Ok(kib
-        .and_then(|kib| kib.strip_suffix(" kB")?.parse().ok())
-        .is_some_and(|kib: u64| kib << 10 >= HUGE as u64))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -83,4 +84,27 @@ impl Observer {
         }
         Ok(())
     }
+}
+
+/// Where this process has content in private memory that may be written: pages of its own, and files.
+pub(super) fn content(page: u64) -> Result<Vec<Range<u64>>, LearnError> {
+    let text = std::fs::read_to_string("/proc/self/maps").map_err(LearnError::Maps)?;
+    let pagemap = File::open("/proc/self/pagemap").map_err(LearnError::PageTable)?;
+    let mut window = Window::new(page);
+    let mut content = Vec::new();
+    let private = |mapping: &Mapping| mapping.is_writable && !mapping.is_shared;
+    for mapping in text.lines().filter_map(Mapping::parse).filter(private) {
+        let mut start = mapping.addresses.start;
+        while start < mapping.addresses.end {
+            let rest = start..mapping.addresses.end;
+            let pages = window.read(&pagemap, &rest);
+            for found in pages.map_err(LearnError::PageTable)? {
+                if found.is_present() || found.is_swapped() || mapping.has_file() {
+                    extend(&mut content, start, page);
+                }
+                start += page;
+            }
+        }
+    }
+    Ok(content)
 }

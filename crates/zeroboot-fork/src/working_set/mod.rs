@@ -36,6 +36,10 @@ pub use copy::{CopiedAtFork, CopyError};
 pub use huge::HugeCodeError;
 pub use learn::{LearnError, Observer};
 
+/// How much of a block has to be written, in pages of 512: there a copy at one go takes about as long as copies of these pages by
+/// the fork (`docs/storms.md`).
+const ENOUGH: u64 = 384;
+
 /// What one child has written, and what it has read of files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkingSet {
@@ -64,31 +68,43 @@ impl WorkingSet {
         self.pages_of(&self.written)
     }
 
-    /// Blocks of 2 MiB, at its boundaries, of which the child has written so much that a copy at one go costs less than
-    /// copies of the pages: to be [added](WriteHeavy::add) to what children copy.
-    #[must_use]
-    pub fn dense_blocks(&self) -> Vec<Range<u64>> {
-        /// Of 512 pages: about where both take the same time (`docs/storms.md`).
-        const ENOUGH: u64 = 384;
+    /// Blocks of 2 MiB, at its boundaries, of which the child has written so much that a copy at one go costs no more than
+    /// copies of the pages, and of which this process has as much content: to be [added](WriteHeavy::add) to what children
+    /// copy. What the child alone has is its own fresh memory.
+    ///
+    /// # Errors
+    /// [`LearnError`], when this process may not look at its own memory.
+    pub fn dense_blocks(&self) -> Result<Vec<Range<u64>>, LearnError> {
+        let dense = self.blocks_written();
+        if dense.is_empty() {
+            return Ok(dense);
+        }
+        let content = learn::content(self.page)?;
+        Ok(dense.into_iter().filter(|block| self.pages_in(&content, block) >= ENOUGH).collect())
+    }
+
+    fn blocks_written(&self) -> Vec<Range<u64>> {
         let size = HUGE as u64;
-        let mut starts: Vec<u64> = self
-            .written
-            .iter()
-            .flat_map(|range| (range.start - range.start % size..range.end).step_by(HUGE))
-            .collect();
+        let blocks =
+            self.written.iter().flat_map(|range| (range.start - range.start % size..range.end).step_by(HUGE));
+        let mut starts: Vec<u64> = blocks.collect();
         starts.dedup();
         let blocks = starts.into_iter().map(|start| start..start + size);
-        blocks
-            .filter(|block| self.pages_of(&clip(&self.written, block).collect::<Vec<_>>()) >= ENOUGH)
-            .collect()
+        blocks.filter(|block| self.pages_in(&self.written, block) >= ENOUGH).collect()
+    }
+
+    fn pages_in(&self, ranges: &[Range<u64>], block: &Range<u64>) -> u64 {
+        let first = ranges.partition_point(|range| range.end <= block.start);
+        let near = ranges[first..].iter().take_while(|range| range.start < block.end);
+        near.map(|range| (range.end.min(block.end) - range.start.max(block.start)) / self.page.max(1)).sum()
     }
 
     /// The same set but for what children copy anyway.
     #[must_use]
     pub fn without(self, heavy: &WriteHeavy) -> Self {
         let mut written = self.written;
-        for run in heavy.runs() {
-            let (before, after) = (0..run.start, run.end..u64::MAX);
+        for piece in heavy.pieces() {
+            let (before, after) = (0..piece.start, piece.end..u64::MAX);
             written = clip(&written, &before).chain(clip(&written, &after)).collect();
         }
         Self { written, ..self }
@@ -138,7 +154,7 @@ mod tests {
             3 * size..5 * size,
         ];
         let set = WorkingSet { written, read: Vec::new(), page: PAGE };
-        assert_eq!(set.dense_blocks(), [size..2 * size, 3 * size..4 * size, 4 * size..5 * size]);
+        assert_eq!(set.blocks_written(), [size..2 * size, 3 * size..4 * size, 4 * size..5 * size]);
     }
 
     #[test]

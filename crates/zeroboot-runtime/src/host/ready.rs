@@ -14,6 +14,8 @@ pub(super) struct Ready {
     pub(super) frozen: Option<Bytes>,
     /// How much each sandbox copies at one go.
     pub(super) write_heavy: Option<Bytes>,
+    /// How much heap is set apart for huge pages.
+    pub(super) huge_heap: Option<Bytes>,
 }
 
 impl Ready {
@@ -23,15 +25,11 @@ impl Ready {
             HugeCode::Moved(bytes) => debug!(bytes, "code of large libraries is in huge pages"),
             HugeCode::Not(cause) => debug!(cause, "code of large libraries stays in small pages"),
         }
-        if let HugeHeap::Not(cause) = memory.heap {
-            warn!(
-                "sandboxes allocate more slowly than they could: no heap is set apart for huge pages: {cause}"
-            );
-        }
         Self {
             copied_pages: copied_pages(memory.copied),
             frozen: frozen(memory.frozen),
             write_heavy: write_heavy(memory.heavy),
+            huge_heap: huge_heap(memory.heap),
         }
     }
 }
@@ -63,15 +61,23 @@ fn frozen(frozen: FrozenMemory) -> Option<Bytes> {
     }
 }
 
-fn write_heavy(heavy: HeavyMemory) -> Option<Bytes> {
-    match heavy {
-        HeavyMemory::Ready(0) => None,
-        HeavyMemory::Ready(bytes) => {
-            debug!(bytes, "each sandbox copies at one go what it will rewrite");
-            Some(Bytes(bytes))
-        }
-        HeavyMemory::Not(cause) => {
-            warn!("sandboxes write more slowly than they could: nothing is copied at one go: {cause}");
+fn write_heavy(HeavyMemory { bytes, trouble }: HeavyMemory) -> Option<Bytes> {
+    if let Some(cause) = trouble {
+        warn!("sandboxes write more slowly than they could: only {bytes} bytes are copied at one go: {cause}");
+    }
+    if bytes == 0 {
+        return None;
+    }
+    debug!(bytes, "each sandbox copies at one go what it will rewrite");
+    Some(Bytes(bytes))
+}
+
+fn huge_heap(heap: HugeHeap) -> Option<Bytes> {
+    match heap {
+        HugeHeap::SetApart(0) => None,
+        HugeHeap::SetApart(bytes) => Some(Bytes(bytes as u64)),
+        HugeHeap::Not(cause) => {
+            warn!("sandboxes allocate more slowly than they could: no heap is set apart for huge pages: {cause}");
             None
         }
     }

@@ -102,6 +102,13 @@ impl Template {
         self.current().ready().write_heavy
     }
 
+    /// How much heap is set apart for huge pages: see [`huge_heap`](TemplateBuilder::huge_heap). `None`: that was not asked for, or
+    /// could not be done, and a warning has said why.
+    #[must_use]
+    pub fn huge_heap(&self) -> Option<Bytes> {
+        self.current().ready().huge_heap
+    }
+
     /// Spawns a sandbox, runs this code in it, and collects what comes: a [`Request::code`].
     ///
     /// # Errors

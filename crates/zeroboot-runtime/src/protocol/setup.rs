@@ -281,19 +281,19 @@ pub enum HugeCode {
 }
 
 /// Whether memory that sandboxes rewrite was made ready to be copied at one go. See `zeroboot_fork::freeze::WriteHeavy`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HeavyMemory {
-    /// So many bytes; none where nothing was declared or learned.
-    Ready(u64),
-    /// It could not be, and why. It may be in part.
-    Not(String),
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeavyMemory {
+    /// How much, in bytes; none where nothing was declared or learned.
+    pub bytes: u64,
+    /// Why it is not all that it should be, if it is not.
+    pub trouble: Option<String>,
 }
 
 /// Whether heap was set apart for huge pages. See `zeroboot_fork::reserve_huge_heap`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HugeHeap {
-    /// As asked; nothing, where nothing was.
-    AsAsked,
+    /// So many bytes; none where that was not asked for.
+    SetApart(usize),
     /// It could not be, and why.
     Not(String),
 }

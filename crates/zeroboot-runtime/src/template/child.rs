@@ -3,7 +3,6 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_fork::freeze::WriteHeavy;
 use zeroboot_fork::{InChild, StepFailure, StepId, leave};
 use zeroboot_isolation::child::{Hardened, OwnUser, Place, Prepared, Stamps};
 
@@ -51,8 +50,8 @@ pub(super) fn await_release(request: &Request) {
 /// Hardens the process and says so over the channel, or says which step failed and leaves.
 ///
 /// A word that cannot be sent means that the host has gone: then the process leaves as well.
-pub(super) fn enter(fresh: &InChild, heavy: &WriteHeavy, prepared: &Prepared, place: &Place<'_>) -> Hardened {
-    if let Err(failure) = fresh.repair().and_then(|()| fresh.copy_write_heavy(heavy)) {
+pub(super) fn enter(fresh: &InChild, prepared: &Prepared, place: &Place<'_>) -> Hardened {
+    if let Err(failure) = fresh.repair() {
         refuse(place.channel, failure);
     }
     let mut stamps = Stamps::default();

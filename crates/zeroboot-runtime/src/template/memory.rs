@@ -1,10 +1,10 @@
 //! A template's memory before it is forked: what sandboxes rewrite is made ready to be copied, the rest is frozen where that is
-//! worth it, and heap is set apart where that was asked for. A failure leaves a template that works.
+//! worth it, and heap is set apart where that was asked for. A failure leaves a template that works, unless it says that it does not.
 
 use std::io;
 use std::ops::Range;
 
-use zeroboot_fork::freeze::{WriteHeavy, freeze_apart_from};
+use zeroboot_fork::freeze::{WriteHeavy, WriteHeavyError, freeze_apart_from};
 use zeroboot_fork::reserve_huge_heap;
 
 use crate::protocol::{FrozenMemory, HeavyMemory, HugeHeap};
@@ -15,11 +15,19 @@ use crate::words;
 const LARGE_KIB: u64 = 16 << 10;
 
 /// Makes these address ranges ready to be copied by each sandbox.
-pub(super) fn take_write_heavy(heavy: &mut WriteHeavy, ranges: &[Range<u64>]) -> HeavyMemory {
-    match heavy.add(ranges) {
-        Ok(_) => HeavyMemory::Ready(heavy.bytes()),
-        Err(error) => HeavyMemory::Not(words::of(&error)),
-    }
+///
+/// # Errors
+/// Only where memory is lost, so that the process should end.
+pub(super) fn take_write_heavy(
+    heavy: &mut WriteHeavy,
+    ranges: &[Range<u64>],
+) -> Result<HeavyMemory, WriteHeavyError> {
+    let trouble = match heavy.add(ranges) {
+        Ok(_) => None,
+        Err(lost @ WriteHeavyError::Place { .. }) => return Err(lost),
+        Err(error) => Some(words::of(&error)),
+    };
+    Ok(HeavyMemory { bytes: heavy.bytes(), trouble })
 }
 
 /// Moves the memory of a large template into a file, but for what sandboxes rewrite.
@@ -41,7 +49,7 @@ pub(super) fn freeze_if_large(heavy: &WriteHeavy) -> FrozenMemory {
 /// Sets so much heap apart for huge pages.
 pub(super) fn set_heap_apart(bytes: Option<usize>) -> HugeHeap {
     match bytes.map_or(Ok(()), reserve_huge_heap) {
-        Ok(()) => HugeHeap::AsAsked,
+        Ok(()) => HugeHeap::SetApart(bytes.unwrap_or(0)),
         Err(error) => HugeHeap::Not(words::of(&error)),
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_fork::freeze::WriteHeavy;
+use zeroboot_fork::freeze::{WriteHeavy, WriteHeavyError};
 use zeroboot_fork::working_set::{CopiedAtFork, LearnError, Observer, WorkingSet};
 use zeroboot_fork::{Exit, ExitStatus, Forked, StepFailure, monotonic_ns};
 
@@ -185,19 +185,20 @@ pub(super) fn use_what_was_learned(
     learned: Result<WorkingSet, RehearsalError>,
     declared: HeavyMemory,
     ready: &mut WriteHeavy,
-) -> Learned {
+) -> Result<Learned, WriteHeavyError> {
     let set = match learned {
         Ok(set) => set,
         Err(error) => {
             let cause = format!("the rehearsal: {}", words::of(&error));
             let copied = CopiedPages::None(cause);
-            return Learned { copied, code: HugeCode::Moved(0), heavy: declared, kept: None };
+            return Ok(Learned { copied, code: HugeCode::Moved(0), heavy: declared, kept: None });
         }
     };
-    let heavy = match declared {
-        HeavyMemory::Ready(_) => take_write_heavy(ready, &set.dense_blocks()),
-        not => not,
+    let mut heavy = match set.dense_blocks() {
+        Ok(blocks) => take_write_heavy(ready, &blocks)?,
+        Err(error) => HeavyMemory { bytes: ready.bytes(), trouble: Some(words::of(&error)) },
     };
+    heavy.trouble = declared.trouble.or(heavy.trouble);
     let set = set.without(ready);
     let code = match set.move_code_to_huge_pages() {
         Ok(bytes) => HugeCode::Moved(bytes),
@@ -209,5 +210,5 @@ pub(super) fn use_what_was_learned(
     };
     // After the copies: a fork hands on the page tables of mappings in which something was written.
     set.map_for_forks();
-    Learned { copied, code, heavy, kept }
+    Ok(Learned { copied, code, heavy, kept })
 }

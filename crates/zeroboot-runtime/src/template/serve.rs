@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use nix::errno::Errno;
 use zeroboot_fork::audit::{AuditError, audit};
 use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_fork::freeze::WriteHeavy;
+use zeroboot_fork::freeze::{WriteHeavy, WriteHeavyError};
 use zeroboot_fork::working_set::CopiedAtFork;
 use zeroboot_fork::{ForkOptions, ForkPlan, Parent};
 use zeroboot_isolation::child::{OwnUser, PrepareError, Prepared};
@@ -38,6 +38,9 @@ pub enum ServeError {
     /// The fork could not be prepared.
     #[error(transparent)]
     Fork(#[from] zeroboot_fork::PrepareError),
+    /// Memory was lost while it was made ready to be copied.
+    #[error(transparent)]
+    WriteHeavy(#[from] WriteHeavyError),
     /// The process could not be sealed.
     #[error(transparent)]
     Seal(#[from] SealTemplateError),
@@ -108,7 +111,7 @@ impl Template {
         let policy = setup.policy();
         let wants_filters = policy.protections.wants(Protection::Filter);
         let filters = wants_filters.then(|| Filters::compile(policy.network)).transpose()?;
-        let fork =
+        let mut fork =
             ForkPlan::prepare(ForkOptions { parent: Parent::CallersParent, ..ForkOptions::default() })?;
         let prepared = Prepared::new(&policy, filters.as_ref())?;
         let own_user = if setup.own_user { OwnUser::Yes } else { OwnUser::No };
@@ -116,14 +119,18 @@ impl Template {
 
         // Before anything of it is pinned, and while the process may still look at itself.
         let mut heavy = WriteHeavy::default();
-        let declared = take_write_heavy(&mut heavy, &self.write_heavy);
+        let declared = take_write_heavy(&mut heavy, &self.write_heavy)?;
         let frozen = freeze_if_large(&heavy);
         let heap = set_heap_apart(setup.huge_heap_bytes);
-        let mut server = Server::new(self, fork, prepared, own_user, leaves, heavy);
+        fork.set_write_heavy(heavy);
+        let mut server = Server::new(self, fork, prepared, own_user, leaves);
         let bounded = bound_template()?;
         let Learned { copied, code, heavy, kept } = match rehearsal::rehearse(&mut server, &job)? {
             Rehearsal::Learned(learned) => {
-                rehearsal::use_what_was_learned(learned, declared, &mut server.heavy)
+                let mut heavy = server.fork.write_heavy().clone();
+                let learned = rehearsal::use_what_was_learned(learned, declared, &mut heavy)?;
+                server.fork.set_write_heavy(heavy);
+                learned
             }
             Rehearsal::Sandbox(sandbox) => {
                 std::mem::forget(server);

@@ -6,7 +6,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_fork::freeze::WriteHeavy;
 use zeroboot_fork::{Child, ForkError, ForkPlan, Forked, InChild, StepFailure, StepId, monotonic_ns};
 use zeroboot_isolation::child::{OwnUser, Prepared};
 use zeroboot_isolation::policy::UserId;
@@ -29,12 +28,10 @@ pub(super) struct Parked {
 /// A template with all that a fork needs.
 pub(super) struct Server<'a> {
     template: &'a Template,
-    fork: ForkPlan,
+    pub(super) fork: ForkPlan,
     prepared: Prepared,
     own_user: OwnUser,
     leaves: Leaves,
-    /// What each sandbox copies before anything else.
-    pub(super) heavy: WriteHeavy,
     parked: VecDeque<Parked>,
 }
 
@@ -52,9 +49,8 @@ impl<'a> Server<'a> {
         prepared: Prepared,
         own_user: OwnUser,
         leaves: Leaves,
-        heavy: WriteHeavy,
     ) -> Server<'a> {
-        Self { template, fork, prepared, own_user, leaves, heavy, parked: VecDeque::with_capacity(64) }
+        Self { template, fork, prepared, own_user, leaves, parked: VecDeque::with_capacity(64) }
     }
 
     /// Serves until host or warden are gone. Returns once per sandbox, in the sandbox.
@@ -104,7 +100,7 @@ impl<'a> Server<'a> {
     /// In the child: hardens it. Descriptors 0 to 3 are all that is open afterwards.
     pub(super) fn enter(&self, fresh: &InChild, request: &Request, shell: &Parked) -> Sandbox {
         let place = request.place(shell, self.own_user);
-        Sandbox::new(child::enter(fresh, &self.heavy, &self.prepared, &place))
+        Sandbox::new(child::enter(fresh, &self.prepared, &place))
     }
 
     /// Tells host and warden of a child.

@@ -171,8 +171,11 @@ pub(crate) fn frozen_memory_is_copied_where_it_is_written() -> Result<(), Failed
     fork.subject.ask("read frozen 500 1000")?;
     let after = fork.look()?;
     check("private", after.memory.private_kib, before.memory.private_kib)?;
-    // The kernel maps what lies around as well; older ones are behind with this sum.
-    ensure("shared", difference(before.memory.resident_kib, after.memory.resident_kib) >= 900)
+    // Older kernels are behind with the resident sum, by what 64 faults have mapped: 200 more bring it up to date, but for 64.
+    fork.subject.ask("write fresh 2000 200")?;
+    let after = fork.look()?;
+    let resident = difference(before.memory.resident_kib, after.memory.resident_kib);
+    ensure(&format!("{resident} of 1200 pages are there"), resident >= 1100)
 }
 
 pub(crate) fn shared_memory_is_not_private() -> Result<(), Failed> {

@@ -76,16 +76,15 @@ impl Buffer {
 
 /// A child that copies what is write-heavy, and then does this.
 fn code_after_copy(way: Way, heavy: &WriteHeavy, body: impl FnOnce() -> u8) -> u8 {
-    match plan(way).fork().expect("a fork") {
+    let mut plan = plan(way);
+    plan.set_write_heavy(heavy.clone());
+    match plan.fork().expect("a fork") {
         Forked::Parent(mut child) => match child.wait().expect("its end").status {
             ExitStatus::Exited(code) => code,
             status => panic!("{status:?}"),
         },
         Forked::Child(fresh) => {
-            let ready = fresh
-                .repair()
-                .and_then(|()| fresh.copy_write_heavy(heavy))
-                .and_then(|()| fresh.restore_signals());
+            let ready = fresh.repair().and_then(|()| fresh.restore_signals());
             leave(ready.map_or(100, |()| body()));
         }
     }
@@ -108,7 +107,7 @@ fn without_faults(way: Way) -> Verdict {
 
     let mut heavy = WriteHeavy::default();
     assert_eq!(heavy.add(&[buffer.range()]).expect("moved"), (BLOCKS * BLOCK) as u64);
-    assert_eq!(heavy.runs(), [buffer.range()]);
+    assert_eq!(heavy.pieces(), [buffer.range()]);
     assert!(buffer.has(0), "moved as it was");
     if !buffer.is_huge() {
         return Err(Skip("the kernel gave no huge pages".to_owned()));
@@ -168,7 +167,7 @@ fn choice() -> Verdict {
     assert_eq!(take(&mut heavy, start + 1..start + 3 * block - 1), block, "the middle one");
     assert_eq!(take(&mut heavy, start..start + 3 * block), 2 * block, "those around it");
     assert_eq!(take(&mut heavy, start..start + 3 * block), 0);
-    assert_eq!(heavy.runs().first(), Some(&(start..start + 3 * block)), "one run");
+    assert_eq!(heavy.pieces().first(), Some(&(start..start + 3 * block)), "one run");
 
     // SAFETY: inside of the mapping; nothing writes there any more.
     unsafe {
