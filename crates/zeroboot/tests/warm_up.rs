@@ -143,7 +143,14 @@ fn learned() -> Result<(), Failed> {
     if template.write_heavy() < Some(Bytes::mebi(28)) || template.frozen().is_none() {
         return Err(format!("{:?} {:?}", template.write_heavy(), template.frozen()).into());
     }
-    fewer(rewrite(&plain)?, rewrite(&template)?)
+    fewer(rewrite(&plain)?, rewrite(&template)?)?;
+    // What a rehearsal allocates is nothing of the template's.
+    let allocates = "text = b'\\1' * (32 << 20)\n";
+    let template = Template::python().huge_heap().rehearsal(allocates).build()?;
+    match (template.huge_heap(), template.write_heavy()) {
+        (Some(_), None) => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
 }
 
 fn huge_heap() -> Result<(), Failed> {

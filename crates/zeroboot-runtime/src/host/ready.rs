@@ -63,7 +63,9 @@ fn frozen(frozen: FrozenMemory) -> Option<Bytes> {
 
 fn write_heavy(HeavyMemory { bytes, trouble }: HeavyMemory) -> Option<Bytes> {
     if let Some(cause) = trouble {
-        warn!("sandboxes write more slowly than they could: only {bytes} bytes are copied at one go: {cause}");
+        warn!(
+            "sandboxes write more slowly than they could: only {bytes} bytes are copied at one go: {cause}"
+        );
     }
     if bytes == 0 {
         return None;
@@ -77,7 +79,9 @@ fn huge_heap(heap: HugeHeap) -> Option<Bytes> {
         HugeHeap::SetApart(0) => None,
         HugeHeap::SetApart(bytes) => Some(Bytes(bytes as u64)),
         HugeHeap::Not(cause) => {
-            warn!("sandboxes allocate more slowly than they could: no heap is set apart for huge pages: {cause}");
+            warn!(
+                "sandboxes allocate more slowly than they could: no heap is set apart for huge pages: {cause}"
+            );
             None
         }
     }
