@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{SysconfVar, sysconf};
 use zeroboot::{Input, Output, PoolOptions, Request, Template};
 
 use super::figures;
@@ -202,8 +203,22 @@ fn settled() -> anyhow::Result<u64> {
     }
 }
 
-/// `MemAvailable` in KiB. See `proc_meminfo(5)`.
+/// What is available, in KiB: `MemAvailable`, and what each processor keeps free for itself, which since Linux 6.7 can be
+/// hundreds of MiB after much was freed, and which `MemAvailable` leaves out. See `proc_meminfo(5)`, and `pagesets` in
+/// `/proc/zoneinfo`.
 fn available() -> anyhow::Result<u64> {
+    Ok(free_or_won_back()? + kept_by_processors()?)
+}
+
+fn kept_by_processors() -> anyhow::Result<u64> {
+    let zones = fs::read_to_string("/proc/zoneinfo").context("cannot read /proc/zoneinfo")?;
+    let counts = zones.lines().filter_map(|line| line.trim().strip_prefix("count:"));
+    let pages: u64 = counts.map(|count| count.trim().parse::<u64>()).sum::<Result<_, _>>()?;
+    let page = sysconf(SysconfVar::PAGE_SIZE)?.context("the size of a page")?;
+    Ok(pages * u64::try_from(page)? / 1024)
+}
+
+fn free_or_won_back() -> anyhow::Result<u64> {
     let text = fs::read_to_string("/proc/meminfo").context("cannot read /proc/meminfo")?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let Some(kib) = line.and_then(|line| line.trim().strip_suffix("kB")) else {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::catalogue::{goal, what};
 use super::peers::LEGEND;
 use super::report::{Report, meaning};
-use super::samples::Figure;
+use super::samples::{Figure, told};
 
 const FIRST_LINE: &str = "<!-- Written by `cargo xtask bench --doc` from one run. Never edited by hand. -->";
 
@@ -35,7 +35,13 @@ fn tell(report: &Report, page: &mut String) -> std::fmt::Result {
     if !report.ratios.is_empty() {
         writeln!(page, "## Ratios\n\n| ratio | value | goal | | what |\n|---|---:|---:|---|---|")?;
         for (name, ratio) in report.ordered_ratios() {
-            writeln!(page, "| `{name}` | {ratio:.2} | {} | {} |", judged(name, ratio), cell(&what(name)))?;
+            writeln!(
+                page,
+                "| `{name}` | {} | {} | {} |",
+                told(ratio),
+                judged(name, ratio),
+                cell(&what(name))
+            )?;
         }
         writeln!(page)?;
     }

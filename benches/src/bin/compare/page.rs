@@ -6,7 +6,7 @@ use super::catalogue::{goal, what};
 use super::peers::LEGEND;
 use super::plot::Plot;
 use super::report::{Report, Verdict, meaning};
-use super::samples::Figure;
+use super::samples::{Figure, told};
 
 const STYLE: &str = "
 body { margin: 2rem auto; max-width: 1000px; padding: 0 1rem; background: #fff; color: #222b36; font: 15px/1.5 system-ui, sans-serif; }
@@ -55,7 +55,7 @@ fn tell(report: &Report, plots: &[Plot], page: &mut String) -> std::fmt::Result 
             "<h2>Ratios</h2>\n<table>\n<tr><th>ratio</th><th class=\"n\">value</th><th>goal</th><th></th><th>what</th></tr>"
         )?;
         for (name, ratio) in report.ordered_ratios() {
-            row(page, name, &format!("<td class=\"n\">{ratio:.2}</td>"), ratio, &what(name))?;
+            row(page, name, &format!("<td class=\"n\">{}</td>", told(ratio)), ratio, &what(name))?;
         }
         writeln!(page, "</table>")?;
     }

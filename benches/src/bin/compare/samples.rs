@@ -109,9 +109,15 @@ pub(crate) fn quantile(values: &[f64], share: f64) -> Option<f64> {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied()
 }
 
-/// Two digits after the point.
+/// A ratio as it is told: with two digits after the point; one below a tenth with four.
+pub(crate) fn told(ratio: f64) -> String {
+    if ratio.abs() < 0.1 { format!("{ratio:.4}") } else { format!("{ratio:.2}") }
+}
+
+/// Two digits after the point; of a number below one tenth, five.
 pub(crate) fn round(number: f64) -> f64 {
-    (number * 100.0).round() / 100.0
+    let scale = if number.abs() < 0.1 { 1e5 } else { 1e2 };
+    (number * scale).round() / scale
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::catalogue::{goal, what};
 use super::report::{Report, Verdict, meaning};
-use super::samples::Figure;
+use super::samples::{Figure, told};
 
 /// The whole table.
 pub(crate) fn text(report: &Report) -> String {
@@ -38,7 +38,7 @@ fn tell(report: &Report, text: &mut String) -> std::fmt::Result {
         writeln!(text)?;
     }
     for (name, ratio) in report.ordered_ratios() {
-        write!(text, "{name:36}{ratio:8.2}   {}", what(name))?;
+        write!(text, "{name:36}{:>8}   {}", told(ratio), what(name))?;
         if let Some(goal) = goal(name) {
             write!(text, ": goal {goal}, {}", goal.judge(ratio))?;
         }
