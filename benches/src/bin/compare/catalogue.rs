@@ -190,22 +190,31 @@ pub(crate) fn peer_ratio(name: &str) -> String {
     format!("{name}_over_spawn_python")
 }
 
+/// What a name is of: a ratio may be called as one of its figures is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    Figure,
+    Ratio,
+}
+
 /// The goal of a ratio or figure, if it has one.
-pub(crate) fn goal(name: &str) -> Option<Goal> {
-    let figures = FIGURES.iter().map(|entry| (entry.name, entry.goal));
-    let ratios = RATIOS.iter().map(|ratio| (ratio.name, ratio.goal));
-    let known = figures.chain(ratios).find(|(known, _)| *known == name);
-    known.and_then(|(_, goal)| goal).or_else(|| {
-        let (_, goal) = PEER_GOALS.iter().find(|(peer, _)| peer_ratio(peer) == name)?;
-        Some(*goal)
-    })
+pub(crate) fn goal(of: Of, name: &str) -> Option<Goal> {
+    match of {
+        Of::Figure => FIGURES.iter().find(|entry| entry.name == name)?.goal,
+        Of::Ratio => match RATIOS.iter().find(|ratio| ratio.name == name) {
+            Some(ratio) => ratio.goal,
+            None => PEER_GOALS.iter().find(|(peer, _)| peer_ratio(peer) == name).map(|(_, goal)| *goal),
+        },
+    }
 }
 
 /// What a figure or ratio means.
-pub(crate) fn what(name: &str) -> String {
-    let figures = FIGURES.iter().map(|entry| (entry.name, entry.what));
-    let ratios = RATIOS.iter().map(|ratio| (ratio.name, ratio.what));
-    if let Some((_, what)) = figures.chain(ratios).find(|(known, _)| *known == name) {
+pub(crate) fn what(of: Of, name: &str) -> String {
+    let known = match of {
+        Of::Figure => FIGURES.iter().find(|entry| entry.name == name).map(|entry| entry.what),
+        Of::Ratio => RATIOS.iter().find(|ratio| ratio.name == name).map(|ratio| ratio.what),
+    };
+    if let Some(what) = known {
         return what.to_owned();
     }
     let peer_name = |name: &str| {
@@ -231,9 +240,11 @@ pub(crate) fn better(ratio: &str) -> Better {
 }
 
 /// The place of a figure or ratio in the order in which they are told; what has no place of its own comes last.
-pub(crate) fn place(name: &str) -> usize {
-    let names = FIGURES.iter().map(|entry| entry.name).chain(RATIOS.iter().map(|ratio| ratio.name));
-    names.take_while(|known| *known != name).count()
+pub(crate) fn place(of: Of, name: &str) -> usize {
+    match of {
+        Of::Figure => FIGURES.iter().take_while(|entry| entry.name != name).count(),
+        Of::Ratio => RATIOS.iter().take_while(|ratio| ratio.name != name).count(),
+    }
 }
 
 impl Ratio {
@@ -340,18 +351,26 @@ mod tests {
 
     #[test]
     fn goals() {
-        let judge = |name, value| goal(name).map(|goal| goal.judge(value));
-        assert_eq!(judge("fork_size", 1.2), Some("met"));
-        assert_eq!(judge("fork_size", 1.21), Some("not met"));
-        assert_eq!(judge("throughput", 3000.0), Some("met"));
-        assert_eq!(judge("bwrap_over_spawn_python", 19.9), Some("not met"));
-        assert_eq!(judge("floor", 1.0), None);
+        let judge = |of, name, value| goal(of, name).map(|goal| goal.judge(value));
+        assert_eq!(judge(Of::Ratio, "fork_size", 1.2), Some("met"));
+        assert_eq!(judge(Of::Ratio, "fork_size", 1.21), Some("not met"));
+        assert_eq!(judge(Of::Ratio, "storm_faults", 0.0026), Some("met"));
+        assert_eq!(judge(Of::Figure, "storm_faults", 66.0), None, "of the same name");
+        assert_eq!(judge(Of::Figure, "throughput", 3000.0), Some("met"));
+        assert_eq!(judge(Of::Ratio, "bwrap_over_spawn_python", 19.9), Some("not met"));
+        assert_eq!(judge(Of::Figure, "floor", 1.0), None);
     }
 
     #[test]
     fn every_name_is_explained() {
-        for name in ["floor", "fork_size", "peer_bwrap", "peer_bwrap_total", "bwrap_over_spawn_python"] {
-            assert_ne!(what(name), "", "{name}");
+        for (of, name) in [
+            (Of::Figure, "floor"),
+            (Of::Ratio, "fork_size"),
+            (Of::Figure, "peer_bwrap"),
+            (Of::Figure, "peer_bwrap_total"),
+            (Of::Ratio, "bwrap_over_spawn_python"),
+        ] {
+            assert_ne!(what(of, name), "", "{name}");
         }
         assert_eq!(peer_of("peer_bwrap"), Some("bwrap"));
         assert_eq!(peer_of("peer_bwrap_total"), None);

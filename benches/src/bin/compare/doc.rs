@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::catalogue::{goal, what};
+use super::catalogue::{Of, goal, what};
 use super::peers::LEGEND;
 use super::report::{Report, meaning};
 use super::samples::{Figure, told};
@@ -39,8 +39,8 @@ fn tell(report: &Report, page: &mut String) -> std::fmt::Result {
                 page,
                 "| `{name}` | {} | {} | {} |",
                 told(ratio),
-                judged(name, ratio),
-                cell(&what(name))
+                judged(Of::Ratio, name, ratio),
+                cell(&what(Of::Ratio, name))
             )?;
         }
         writeln!(page)?;
@@ -51,7 +51,8 @@ fn tell(report: &Report, page: &mut String) -> std::fmt::Result {
     )?;
     for (name, figure) in report.ordered_figures() {
         let Figure { p50, p99, n, unit, .. } = figure;
-        let (unit, judged, what) = (unit.symbol(), judged(name, *p50), cell(&meaning(name, figure)));
+        let (unit, judged, what) =
+            (unit.symbol(), judged(Of::Figure, name, *p50), cell(&meaning(name, figure)));
         writeln!(page, "| `{name}` | {p50:.1} | {p99:.1} | {n} | {unit} | {judged} | {what} |")?;
     }
     if !report.failed.is_empty() {
@@ -92,8 +93,8 @@ fn peers(report: &Report, page: &mut String) -> std::fmt::Result {
 }
 
 /// The two cells of a goal.
-fn judged(name: &str, value: f64) -> String {
-    goal(name).map_or_else(|| " | ".to_owned(), |goal| format!("{goal} | {}", goal.judge(value)))
+fn judged(of: Of, name: &str, value: f64) -> String {
+    goal(of, name).map_or_else(|| " | ".to_owned(), |goal| format!("{goal} | {}", goal.judge(value)))
 }
 
 /// A text that stays within its cell.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::catalogue::{goal, what};
+use super::catalogue::{Of, goal, what};
 use super::peers::LEGEND;
 use super::plot::Plot;
 use super::report::{Report, Verdict, meaning};
@@ -55,7 +55,8 @@ fn tell(report: &Report, plots: &[Plot], page: &mut String) -> std::fmt::Result 
             "<h2>Ratios</h2>\n<table>\n<tr><th>ratio</th><th class=\"n\">value</th><th>goal</th><th></th><th>what</th></tr>"
         )?;
         for (name, ratio) in report.ordered_ratios() {
-            row(page, name, &format!("<td class=\"n\">{}</td>", told(ratio)), ratio, &what(name))?;
+            let value = format!("<td class=\"n\">{}</td>", told(ratio));
+            row(page, (Of::Ratio, name), &value, ratio, &what(Of::Ratio, name))?;
         }
         writeln!(page, "</table>")?;
     }
@@ -73,7 +74,7 @@ fn tell(report: &Report, plots: &[Plot], page: &mut String) -> std::fmt::Result 
             "<td class=\"n\">{p50:.1}</td><td class=\"n\">{p99:.1}</td><td class=\"n\">{n}</td><td>{}</td>",
             unit.symbol()
         );
-        row(page, name, &cells, *p50, &meaning(name, figure))?;
+        row(page, (Of::Figure, name), &cells, *p50, &meaning(name, figure))?;
     }
     writeln!(page, "</table>")?;
     if !report.failed.is_empty() {
@@ -86,9 +87,9 @@ fn tell(report: &Report, plots: &[Plot], page: &mut String) -> std::fmt::Result 
     peers(report, page)
 }
 
-fn row(page: &mut String, name: &str, cells: &str, value: f64, what: &str) -> std::fmt::Result {
+fn row(page: &mut String, (of, name): (Of, &str), cells: &str, value: f64, what: &str) -> std::fmt::Result {
     write!(page, "<tr><td><code>{}</code></td>{cells}", escaped(name))?;
-    match goal(name) {
+    match goal(of, name) {
         Some(goal) => {
             let class = if goal.is_met_by(value) { "met" } else { "not" };
             let (bound, judged) = (escaped(&goal.to_string()), goal.judge(value));

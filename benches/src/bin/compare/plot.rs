@@ -9,7 +9,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::catalogue::{OURSELVES, goal, peer, peer_of, peer_ratio};
+use super::catalogue::{OURSELVES, Of, goal, peer, peer_of, peer_ratio};
 use super::report::Report;
 use super::samples::{Figure, Unit};
 
@@ -158,7 +158,7 @@ fn throughput(report: &Report) -> Option<anyhow::Result<String>> {
     let rates = &report.throughput_by_callers;
     let points: Vec<_> = rates.iter().map(|rate| (number(rate.callers), rate.per_s)).collect();
     let (first, last) = (points.first()?.0, points.last()?.0);
-    let goal = goal("throughput").map(|goal| (goal.to_string(), goal.bound()));
+    let goal = goal(Of::Figure, "throughput").map(|goal| (goal.to_string(), goal.bound()));
     let top = points.iter().map(|(_, rate)| *rate).chain(goal.iter().map(|(_, at)| *at)).fold(0.0, f64::max);
     let under = "Python sandboxes run to their end, by threads that call at once (logarithmic)";
     let draw = |root: &Area<'_>| {

@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use zeroboot::Interpreter;
 
-use super::catalogue::{OURSELVES, RATIOS, peer, peer_ratio, peer_total, place, what};
+use super::catalogue::{OURSELVES, Of, RATIOS, peer, peer_ratio, peer_total, place, what};
 use super::crowd::Callers;
 use super::peers::{self, Peer};
 use super::samples::{Figure, round};
@@ -66,14 +66,14 @@ impl Report {
     /// The figures in the order in which they are told.
     pub(crate) fn ordered_figures(&self) -> Vec<(&str, &Figure)> {
         let mut all: Vec<_> = self.figures.iter().map(|(name, figure)| (&**name, figure)).collect();
-        all.sort_by_key(|(name, _)| rank(name));
+        all.sort_by_key(|(name, _)| rank(Of::Figure, name));
         all
     }
 
     /// The ratios in the order in which they are told.
     pub(crate) fn ordered_ratios(&self) -> Vec<(&str, f64)> {
         let mut all: Vec<_> = self.ratios.iter().map(|(name, ratio)| (&**name, *ratio)).collect();
-        all.sort_by_key(|(name, _)| rank(name));
+        all.sort_by_key(|(name, _)| rank(Of::Ratio, name));
         all
     }
 
@@ -104,8 +104,8 @@ pub(crate) fn ratios(figures: &BTreeMap<String, Figure>) -> BTreeMap<String, f64
 /// What a figure means in this run.
 pub(crate) fn meaning(name: &str, figure: &Figure) -> String {
     match figure.callers {
-        Some(callers) => format!("{} ({callers})", what(name)),
-        None => what(name),
+        Some(callers) => format!("{} ({callers})", what(Of::Figure, name)),
+        None => what(Of::Figure, name),
     }
 }
 
@@ -139,9 +139,9 @@ pub(crate) fn commit() -> String {
 }
 
 /// What is in the catalogue comes first, then the peers in their order.
-fn rank(name: &str) -> (usize, usize) {
+fn rank(of: Of, name: &str) -> (usize, usize) {
     let is_of = |of| [peer(of), peer_total(of), peer_ratio(of)].iter().any(|known| known == name);
-    (place(name), peers::names().position(is_of).unwrap_or(usize::MAX))
+    (place(of, name), peers::names().position(is_of).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]

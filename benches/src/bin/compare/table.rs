@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::catalogue::{goal, what};
+use super::catalogue::{Of, goal, what};
 use super::report::{Report, Verdict, meaning};
 use super::samples::{Figure, told};
 
@@ -19,7 +19,7 @@ fn tell(report: &Report, text: &mut String) -> std::fmt::Result {
         let Figure { p50, p99, n, unit, .. } = figure;
         let meaning = meaning(name, figure);
         write!(text, "{name:24}{p50:10.1}{p99:10.1}{n:8}  {:4} {meaning}", unit.symbol())?;
-        if let Some(goal) = goal(name) {
+        if let Some(goal) = goal(Of::Figure, name) {
             write!(text, ": goal {goal}, {}", goal.judge(*p50))?;
         }
         writeln!(text)?;
@@ -38,8 +38,8 @@ fn tell(report: &Report, text: &mut String) -> std::fmt::Result {
         writeln!(text)?;
     }
     for (name, ratio) in report.ordered_ratios() {
-        write!(text, "{name:36}{:>8}   {}", told(ratio), what(name))?;
-        if let Some(goal) = goal(name) {
+        write!(text, "{name:36}{:>8}   {}", told(ratio), what(Of::Ratio, name))?;
+        if let Some(goal) = goal(Of::Ratio, name) {
             write!(text, ": goal {goal}, {}", goal.judge(ratio))?;
         }
         writeln!(text)?;

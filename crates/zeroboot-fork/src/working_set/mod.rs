@@ -36,8 +36,8 @@ pub use copy::{CopiedAtFork, CopyError};
 pub use huge::HugeCodeError;
 pub use learn::{LearnError, Observer};
 
-/// How much of a block has to be written, in pages of 512: there a copy at one go takes about as long as copies of these pages by
-/// the fork (`docs/storms.md`).
+/// How much of a block has to be written, in pages of 512. A copy at one go takes less time than copies of these pages by the fork
+/// from 320 on (`docs/storms.md`); since it takes the memory of all of them, it is to be worth it.
 const ENOUGH: u64 = 384;
 
 /// What one child has written, and what it has read of files.
@@ -68,7 +68,7 @@ impl WorkingSet {
         self.pages_of(&self.written)
     }
 
-    /// Blocks of 2 MiB, at its boundaries, of which the child has written so much that a copy at one go costs no more than
+    /// Blocks of 2 MiB, at its boundaries, of which the child has written so much that a copy at one go costs less than
     /// copies of the pages, and of which this process has as much content: to be [added](WriteHeavy::add) to what children
     /// copy. What the child alone has is its own fresh memory.
     ///
