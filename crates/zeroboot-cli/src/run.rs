@@ -213,10 +213,10 @@ fn one(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<u
     let mut maps = Maps::default();
     maps.add(&outcome);
     maps.keep();
-    options.map.as_ref().map_or(Ok(()), |path| maps.draw(path))?;
     if !options.quiet && !options.json {
         say(&format!("{}; {}", outcome.status, outcome.account));
     }
+    options.map.as_ref().map_or(Ok(()), |path| maps.draw(path))?;
     Ok(status(outcome.status))
 }
 
@@ -260,10 +260,6 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
     let elapsed = begun.elapsed();
     summary.elapsed_us = us(elapsed);
     summary.pool = sandboxes.pool();
-    if let Some(path) = &options.map {
-        maps.draw(path)?;
-        maps.keep();
-    }
     if options.json {
         print_line(&summary)?;
     } else if !options.quiet {
@@ -280,6 +276,10 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
         if let Some(text) = summary.most_copied() {
             say(&text);
         }
+    }
+    if let Some(path) = &options.map {
+        maps.keep();
+        maps.draw(path)?;
     }
     failed.map_or(Ok(worst), |error| Err(error.into()))
 }

@@ -59,13 +59,16 @@ struct Cell {
     shared: u64,
     copied: u64,
     zeroed: u64,
+    /// New in other sandboxes alone.
+    absent: u64,
 }
 
 impl Cell {
-    /// The mean of the three.
+    /// The mean of all.
     fn colour(self) -> Colour {
-        let parts = [(SHARED, self.shared), (COPIED, self.copied), (ZEROED, self.zeroed)];
-        let all = (self.shared + self.copied + self.zeroed).max(1);
+        let parts =
+            [(SHARED, self.shared), (COPIED, self.copied), (ZEROED, self.zeroed), (PAPER, self.absent)];
+        let all = parts.iter().map(|(_, weight)| weight).sum::<u64>().max(1);
         let mean = |channel: usize| {
             let sum: u64 = parts.iter().map(|(colour, weight)| u64::from(colour.0[channel]) * weight).sum();
             u8::try_from(sum / all).unwrap_or(u8::MAX)
@@ -150,10 +153,12 @@ fn pages_of(mapping: &MappingHeat, page: u64) -> u64 {
 fn cells(mapping: &MappingHeat, heat: &Heat, pages_a_cell: u64) -> Vec<Cell> {
     let had = mapping.had.iter().flat_map(|range| pages(range, heat.page)).map(|address| {
         let copied = mapping.copied.get(&address).copied().unwrap_or(0);
-        (address, Cell { shared: heat.sandboxes.saturating_sub(copied), copied, zeroed: 0 })
+        (address, Cell { shared: heat.sandboxes.saturating_sub(copied), copied, ..Cell::default() })
     });
-    let new =
-        mapping.zeroed.iter().map(|(address, count)| (*address, Cell { zeroed: *count, ..Cell::default() }));
+    let new = mapping.zeroed.iter().map(|(address, count)| {
+        let absent = heat.sandboxes.saturating_sub(*count);
+        (*address, Cell { zeroed: *count, absent, ..Cell::default() })
+    });
     let mut all: Vec<_> = had.chain(new).collect();
     all.sort_unstable_by_key(|(address, _)| *address);
     let sum = |cells: &[(u64, Cell)]| {
@@ -161,6 +166,7 @@ fn cells(mapping: &MappingHeat, heat: &Heat, pages_a_cell: u64) -> Vec<Cell> {
             shared: sum.shared + cell.shared,
             copied: sum.copied + cell.copied,
             zeroed: sum.zeroed + cell.zeroed,
+            absent: sum.absent + cell.absent,
         })
     };
     all.chunks(usize::try_from(pages_a_cell).unwrap_or(usize::MAX)).map(sum).collect()
