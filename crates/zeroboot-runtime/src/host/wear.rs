@@ -3,7 +3,9 @@
 //! All forks of one process have one address layout: what a crash tells about it helps to attack the others. Never here:
 //! the building of the next generation.
 
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use nix::libc;
@@ -14,11 +16,24 @@ pub(super) struct Wear {
     since: Instant,
     forks: AtomicU64,
     crashes: AtomicU64,
+    /// Whom a crash is told. Held for a few instructions.
+    watchers: Mutex<Vec<Weak<dyn Watcher>>>,
+}
+
+/// Who wants to know of a crash: it is seen when a run is over, which may be long after its sandbox was claimed.
+pub(super) trait Watcher: Debug + Send + Sync {
+    /// There was one.
+    fn crashed(&self);
 }
 
 impl Wear {
     pub(super) fn new() -> Self {
-        Self { since: Instant::now(), forks: AtomicU64::new(0), crashes: AtomicU64::new(0) }
+        Self {
+            since: Instant::now(),
+            forks: AtomicU64::new(0),
+            crashes: AtomicU64::new(0),
+            watchers: Mutex::default(),
+        }
     }
 
     pub(super) fn forked(&self) {
@@ -29,7 +44,16 @@ impl Wear {
     pub(super) fn signaled(&self, signal: i32) {
         if CRASHES.contains(&signal) {
             self.crashes.fetch_add(1, Ordering::Relaxed);
+            let watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.crashed());
         }
+    }
+
+    /// Tells of crashes from now on.
+    pub(super) fn watched_by(&self, watcher: Weak<dyn Watcher>) {
+        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        watchers.retain(|watcher| watcher.strong_count() > 0);
+        watchers.push(watcher);
     }
 }
 

@@ -5,7 +5,7 @@
 //! waits for one fork at most. Never here: anything that a claim waits for.
 
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tracing::{debug, debug_span, warn};
@@ -13,9 +13,10 @@ use tracing::{debug, debug_span, warn};
 use super::stock::{Parked, PoolCounters, Shelf};
 use super::watch::Watch;
 use crate::host::error::SpawnError;
+use crate::host::generation::Generation;
 use crate::host::sandbox::{First, Sandbox};
 use crate::host::template::Template;
-use crate::host::wear::Rotation;
+use crate::host::wear::{Rotation, Watcher};
 use crate::words;
 
 /// How long nothing must have been claimed until a sandbox is parked.
@@ -52,6 +53,12 @@ impl Shared {
     }
 }
 
+impl Watcher for Shared {
+    fn crashed(&self) {
+        self.watch.alarm_after(Duration::ZERO);
+    }
+}
+
 /// Parks sandboxes until the pool is closed.
 #[derive(Debug)]
 pub(super) struct Keeper {
@@ -59,6 +66,8 @@ pub(super) struct Keeper {
     template: Template,
     first: First,
     rotation: Rotation,
+    /// The generation whose crashes are told.
+    watched: Weak<Generation>,
     next: u64,
     pause: Option<Pause>,
 }
@@ -83,7 +92,7 @@ enum Step {
 
 impl Keeper {
     pub(super) fn new(shared: Arc<Shared>, template: Template, first: First, rotation: Rotation) -> Self {
-        Self { shared, template, first, rotation, next: 0, pause: None }
+        Self { shared, template, first, rotation, watched: Weak::new(), next: 0, pause: None }
     }
 
     pub(super) fn keep(mut self) {
@@ -105,8 +114,14 @@ impl Keeper {
         }
     }
 
-    fn next_step(&self) -> Step {
+    fn next_step(&mut self) -> Step {
         let generation = self.template.current();
+        if !Weak::ptr_eq(&self.watched, &Arc::downgrade(&generation)) {
+            // Before its crashes are counted below: none is missed.
+            let shared: Weak<Shared> = Arc::downgrade(&self.shared);
+            generation.wear().watched_by(shared);
+            self.watched = Arc::downgrade(&generation);
+        }
         let stock = self.shared.shelf.lock();
         if stock.closing {
             return Step::Close;
