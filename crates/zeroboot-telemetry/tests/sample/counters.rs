@@ -47,6 +47,27 @@ pub(crate) fn writing_pages_makes_them_private() -> Result<(), Failed> {
     ensure("the peak stays", released.peak_kib.since(released.resident_kib) >= most)
 }
 
+/// The kernel's own sums, of a process that shares anonymous pages with nobody.
+pub(crate) fn memory_agrees_with_smaps_rollup() -> Result<(), Failed> {
+    let mut subject = Subject::start()?;
+    for (pages, words) in [(0, "usage"), (5_000, "write fresh 0 5000")] {
+        subject.ask(words)?;
+        let found = memory_of(&subject.sample()?)?.private_kib.ok_or("no private memory")?;
+        let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", subject.pid))?;
+        let line = |key: &str| -> Result<u64, Failed> {
+            let line = text.lines().find_map(|line| line.strip_prefix(key)).ok_or("no such line")?;
+            Ok(line.trim().trim_end_matches(" kB").parse()?)
+        };
+        // Shared anonymous memory is told there as anonymous or not, by kernel; the subject's is a file's for us.
+        let (anonymous, private) = (line("Anonymous:")?, line("Private_Dirty:")?);
+        let expected = anonymous.min(private);
+        ensure("so much was written", found.0 >= pages * page_size() as u64 / 1024)?;
+        let words = format!("{found} private, {anonymous} KiB anonymous, {private} KiB private and written");
+        ensure(&words, found.0.abs_diff(expected) * 100 <= expected)?;
+    }
+    Ok(())
+}
+
 pub(crate) fn counters_agree_with_getrusage() -> Result<(), Failed> {
     let mut subject = Subject::start()?;
     subject.ask(&format!("write fresh 0 {PAGES}"))?;

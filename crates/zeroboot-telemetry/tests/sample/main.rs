@@ -36,7 +36,7 @@ macro_rules! trials {
 
 fn trials() -> Vec<Trial> {
     trials! {
-        counters: writing_pages_makes_them_private, counters_agree_with_getrusage,
+        counters: writing_pages_makes_them_private, memory_agrees_with_smaps_rollup, counters_agree_with_getrusage,
             a_zombie_keeps_its_final_counters, cpu_time_is_counted_where_it_is_spent,
             a_stopped_process_can_be_sampled, a_reaped_process_is_gone,
             an_ordinary_user_sees_its_own_and_no_other;
