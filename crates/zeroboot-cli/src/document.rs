@@ -87,7 +87,7 @@ struct Memory {
 
 /// A part of the copied memory.
 #[derive(Debug, Serialize)]
-struct CopiedFrom {
+pub(crate) struct CopiedFrom {
     mapping: String,
     kib: u64,
 }
@@ -131,42 +131,46 @@ struct SealDocument {
 pub(crate) struct Summary {
     pub(crate) sandboxes: usize,
     pub(crate) succeeded: usize,
-    #[serde(skip)]
-    measured: usize,
     pub(crate) elapsed_us: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pool: Option<PoolSummary>,
     /// What a sandbox has copied on the average, the largest part first; absent where it is not known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    copied_from: Vec<CopiedFrom>,
-    #[serde(skip)]
-    copied: BTreeMap<String, u64>,
+    pub(crate) copied_from: Vec<CopiedFrom>,
 }
 
 impl Summary {
-    /// One sandbox more, whose memory was looked at.
-    pub(crate) fn add(&mut self, account: &Account) {
-        let parts = account.memory.and_then(|memory| memory.copied_kib);
-        self.measured += usize::from(parts.is_some());
-        for part in &account.copied_from {
-            *self.copied.entry(part.mapping.clone()).or_default() += part.amount.0;
-        }
-        let count = self.measured.max(1) as u64;
-        let mean =
-            |(mapping, kib): (&String, &u64)| CopiedFrom { mapping: mapping.clone(), kib: kib / count };
-        self.copied_from = self.copied.iter().map(mean).filter(|part| part.kib > 0).collect();
-        self.copied_from.sort_by_key(|part| Reverse(part.kib));
-    }
-
     /// The mappings of which most is copied, in a line; `None` where that is not known.
     pub(crate) fn most_copied(&self) -> Option<String> {
-        let parts: Vec<_> = self
-            .copied_from
-            .iter()
-            .take(4)
-            .map(|part| format!("{} KiB of {}", part.kib, part.mapping))
-            .collect();
+        let words = |part: &CopiedFrom| format!("{} KiB of {}", part.kib, part.mapping);
+        let parts: Vec<_> = self.copied_from.iter().take(4).map(words).collect();
         (!parts.is_empty()).then(|| format!("each has copied {}", parts.join(", ")))
+    }
+}
+
+/// What several sandboxes have copied, all together.
+#[derive(Debug, Default)]
+pub(crate) struct Copied {
+    sandboxes: u64,
+    kib: BTreeMap<String, u64>,
+}
+
+impl Copied {
+    /// One sandbox more, if it is known of it.
+    pub(crate) fn add(&mut self, account: &Account) {
+        self.sandboxes += u64::from(account.memory.and_then(|memory| memory.copied_kib).is_some());
+        for part in &account.copied_from {
+            *self.kib.entry(part.mapping.clone()).or_default() += part.amount.0;
+        }
+    }
+
+    /// Of one sandbox on the average, the largest part first.
+    pub(crate) fn mean(self) -> Vec<CopiedFrom> {
+        let sandboxes = self.sandboxes.max(1);
+        let mean = self.kib.into_iter().map(|(mapping, kib)| CopiedFrom { mapping, kib: kib / sandboxes });
+        let mut mean: Vec<_> = mean.filter(|part| part.kib > 0).collect();
+        mean.sort_by_key(|part| Reverse(part.kib));
+        mean
     }
 }
 

@@ -15,7 +15,7 @@ use zeroboot::{
 };
 
 use crate::arguments::{RunOptions, view};
-use crate::document::{Document, PoolSummary, Summary, us};
+use crate::document::{Copied, Document, PoolSummary, Summary, us};
 use crate::failure::Failure;
 use crate::map::Maps;
 
@@ -225,6 +225,7 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
     let begun = Instant::now();
     let next = AtomicU32::new(0);
     let mut summary = Summary::default();
+    let mut copied = Copied::default();
     let mut maps = Maps::default();
     let mut worst = 0;
     let mut failed = None;
@@ -249,7 +250,7 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
             match result {
                 Ok(outcome) => {
                     worst = worst.max(status(outcome.status));
-                    summary.add(&outcome.account);
+                    copied.add(&outcome.account);
                     maps.add(&outcome);
                 }
                 Err(error) => failed = Some(error),
@@ -260,6 +261,7 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
     let elapsed = begun.elapsed();
     summary.elapsed_us = us(elapsed);
     summary.pool = sandboxes.pool();
+    summary.copied_from = copied.mean();
     if options.json {
         print_line(&summary)?;
     } else if !options.quiet {

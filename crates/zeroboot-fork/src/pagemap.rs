@@ -58,6 +58,28 @@ impl Window {
         Self { bytes: Vec::new(), page }
     }
 
+    /// Hands over each page of a range with its address; none beyond what user space may map.
+    pub(crate) fn each(
+        &mut self,
+        pagemap: &File,
+        mut range: Range<u64>,
+        mut found: impl FnMut(u64, Page),
+    ) -> io::Result<()> {
+        let page = self.page;
+        while !range.is_empty() {
+            let mut address = range.start;
+            for entry in self.read(pagemap, &range)? {
+                found(address, entry);
+                address += page;
+            }
+            if address == range.start {
+                return Ok(());
+            }
+            range.start = address;
+        }
+        Ok(())
+    }
+
     /// The pages from the start of a range, as many as there are in a window; none beyond what user space may map.
     pub(crate) fn read(
         &mut self,

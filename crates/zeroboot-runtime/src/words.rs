@@ -26,3 +26,20 @@ pub(crate) fn of_step(failure: StepFailure) -> String {
         None => format!("{}: {errno}", failure.step),
     }
 }
+
+/// Gives errors a method `cause`.
+#[cfg(feature = "host")]
+macro_rules! with_cause {
+    ($($error:ty),+ $(,)?) => {$(
+        impl $error {
+            /// What went wrong, in words, down to the last cause. As `Display` it says the uppermost alone.
+            #[must_use]
+            pub fn cause(&self) -> String {
+                $crate::words::of(self)
+            }
+        }
+    )+};
+}
+
+#[cfg(feature = "host")]
+pub(crate) use with_cause;

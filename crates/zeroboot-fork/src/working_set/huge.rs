@@ -15,7 +15,7 @@ use std::ptr;
 
 use nix::errno::Errno;
 
-use super::{WorkingSet, clip};
+use super::WorkingSet;
 use crate::huge::{Area, HUGE, is_huge};
 use crate::maps::Mapping;
 
@@ -70,7 +70,7 @@ impl WorkingSet {
     pub fn move_code_to_huge_pages(&self) -> Result<u64, HugeCodeError> {
         let text = std::fs::read_to_string("/proc/self/maps").map_err(HugeCodeError::Maps)?;
         let blocks = blocks(text.lines().filter_map(Mapping::parse), |block| {
-            self.pages_of(&clip(&self.read, block).collect::<Vec<_>>()) >= WORTH
+            self.pages_in(&self.read, block) >= WORTH
         });
         let mut moved = 0;
         for block in blocks {

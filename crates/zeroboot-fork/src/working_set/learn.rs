@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use super::{WorkingSet, extend};
+use super::{WorkingSet, clip, extend};
 use crate::maps::Mapping;
-use crate::pagemap::Window;
+use crate::pagemap::{Page, Window};
 
 /// Why there is no working set.
 #[derive(Debug, thiserror::Error)]
@@ -65,46 +65,39 @@ impl Observer {
     }
 
     fn walk(&self, mapping: &Mapping, set: &mut WorkingSet) -> io::Result<()> {
-        let mut window = Window::new(self.page);
-        let mut start = mapping.addresses.start;
-        while start < mapping.addresses.end {
-            let before = start;
-            for page in window.read(&self.pagemap, &(start..mapping.addresses.end))? {
-                if page.is_present() && page.is_of_file() {
-                    extend(&mut set.read, start, self.page);
-                } else if mapping.is_writable && page.is_present() && page.is_mapped_once() {
-                    extend(&mut set.written, start, self.page);
-                }
-                start += self.page;
+        Window::new(self.page).each(&self.pagemap, mapping.addresses.clone(), |address, page| {
+            if page.is_present() && page.is_of_file() {
+                extend(&mut set.read, address, self.page);
+            } else if mapping.is_writable && page.is_present() && page.is_mapped_once() {
+                extend(&mut set.written, address, self.page);
             }
-            if start == before {
-                // Beyond what user space may map: `[vsyscall]`.
-                return Ok(());
-            }
-        }
-        Ok(())
+        })
     }
 }
 
-/// Where this process has content in private memory that may be written: pages of its own, and files.
-pub(super) fn content(page: u64) -> Result<Vec<Range<u64>>, LearnError> {
+/// Those blocks of which this process has so many pages of content in private memory: of its own, and of files.
+pub(super) fn with_content(
+    mut blocks: Vec<Range<u64>>,
+    enough: u64,
+    page: u64,
+) -> Result<Vec<Range<u64>>, LearnError> {
     let text = std::fs::read_to_string("/proc/self/maps").map_err(LearnError::Maps)?;
+    let private = |mapping: &Mapping| mapping.is_writable && !mapping.is_shared;
+    let mappings: Vec<_> = text.lines().filter_map(Mapping::parse).filter(private).collect();
     let pagemap = File::open("/proc/self/pagemap").map_err(LearnError::PageTable)?;
     let mut window = Window::new(page);
-    let mut content = Vec::new();
-    let private = |mapping: &Mapping| mapping.is_writable && !mapping.is_shared;
-    for mapping in text.lines().filter_map(Mapping::parse).filter(private) {
-        let mut start = mapping.addresses.start;
-        while start < mapping.addresses.end {
-            let rest = start..mapping.addresses.end;
-            let pages = window.read(&pagemap, &rest);
-            for found in pages.map_err(LearnError::PageTable)? {
-                if found.is_present() || found.is_swapped() || mapping.has_file() {
-                    extend(&mut content, start, page);
-                }
-                start += page;
+    let mut unreadable = None;
+    blocks.retain(|block| {
+        let mut pages = 0;
+        for mapping in &mappings {
+            for part in clip(std::slice::from_ref(block), &mapping.addresses) {
+                let count = |_, found: Page| {
+                    pages += u64::from(mapping.has_file() || found.is_present() || found.is_swapped());
+                };
+                unreadable = window.each(&pagemap, part, count).err().or(unreadable.take());
             }
         }
-    }
-    Ok(content)
+        pages >= enough
+    });
+    unreadable.map_or(Ok(blocks), |error| Err(LearnError::PageTable(error)))
 }

@@ -79,8 +79,7 @@ impl WorkingSet {
         if dense.is_empty() {
             return Ok(dense);
         }
-        let content = learn::content(self.page)?;
-        Ok(dense.into_iter().filter(|block| self.pages_in(&content, block) >= ENOUGH).collect())
+        learn::with_content(dense, ENOUGH, self.page)
     }
 
     fn blocks_written(&self) -> Vec<Range<u64>> {
@@ -94,9 +93,7 @@ impl WorkingSet {
     }
 
     fn pages_in(&self, ranges: &[Range<u64>], block: &Range<u64>) -> u64 {
-        let first = ranges.partition_point(|range| range.end <= block.start);
-        let near = ranges[first..].iter().take_while(|range| range.start < block.end);
-        near.map(|range| (range.end.min(block.end) - range.start.max(block.start)) / self.page.max(1)).sum()
+        clip(ranges, block).map(|part| (part.end - part.start) / self.page.max(1)).sum()
     }
 
     /// The same set but for what children copy anyway.
@@ -115,12 +112,11 @@ impl WorkingSet {
     }
 }
 
-/// The parts of `ranges` inside `bounds`.
+/// The parts of ascending `ranges` inside `bounds`.
 fn clip<'a>(ranges: &'a [Range<u64>], bounds: &'a Range<u64>) -> impl Iterator<Item = Range<u64>> + 'a {
-    ranges
-        .iter()
-        .map(|range| range.start.max(bounds.start)..range.end.min(bounds.end))
-        .filter(|range| !range.is_empty())
+    let first = ranges.partition_point(|range| range.end <= bounds.start);
+    let near = ranges[first..].iter().take_while(|range| range.start < bounds.end);
+    near.map(|range| range.start.max(bounds.start)..range.end.min(bounds.end))
 }
 
 /// Adds a page at the end, as part of the last range if it follows it.

@@ -12,7 +12,7 @@ use zeroboot_isolation::world::IdMapError;
 use super::interpreter::InterpreterError;
 use super::view::ViewError;
 use crate::protocol::JobError;
-use crate::words;
+use crate::words::{self, with_cause};
 
 /// Why there is no template.
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +125,8 @@ pub enum BuildError {
     TooSlow(Duration),
 }
 
+with_cause!(BuildError, SpawnError, RunError);
+
 impl BuildError {
     /// From an audit's report, whose lines are `finding; remedy`.
     pub(super) fn unsafe_to_fork(report: &str) -> Self {
@@ -133,12 +135,6 @@ impl BuildError {
             .map(|line| line.rsplit_once("; ").unwrap_or((line, "close or end it in the warm-up")));
         let (findings, remedies): (Vec<_>, Vec<_>) = lines.unzip();
         Self::Unsafe { findings: findings.join("\n"), remedies: remedies.join("\n") }
-    }
-
-    /// What went wrong, in words, down to the last cause. As `Display` it says the uppermost alone.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        words::of(self)
     }
 
     /// What a person can do about it.
@@ -239,12 +235,6 @@ pub enum SpawnError {
 }
 
 impl SpawnError {
-    /// What went wrong, in words, down to the last cause. As `Display` it says the uppermost alone.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        words::of(self)
-    }
-
     /// What a person can do about it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
@@ -304,12 +294,6 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// What went wrong, in words, down to the last cause. As `Display` it says the uppermost alone.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        words::of(self)
-    }
-
     /// What a person can do about it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {

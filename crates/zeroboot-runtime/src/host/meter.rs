@@ -12,7 +12,7 @@ use zeroboot_telemetry::{Memory, PageMap, SampleError, Sampler};
 
 use super::outcome::CopiedFrom;
 use super::request::MemoryAccount;
-use crate::words;
+use crate::words::{self, with_cause};
 
 /// Measures the sandboxes of one template, on any thread.
 #[derive(Debug)]
@@ -112,13 +112,9 @@ pub enum PageMapError {
     },
 }
 
-impl PageMapError {
-    /// What went wrong, in words, down to the last cause.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        words::of(self)
-    }
+with_cause!(PageMapError);
 
+impl PageMapError {
     /// What a person can do about it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {

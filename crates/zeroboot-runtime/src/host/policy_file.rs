@@ -34,7 +34,7 @@ use zeroboot_isolation::policy::{
     Bytes, Cpus, CpusError, Network, Policy, Protection, Rule, StormAction, StormPolicy,
 };
 
-use crate::words;
+use crate::words::with_cause;
 
 /// Why a policy file says nothing.
 #[derive(Debug, thiserror::Error)]
@@ -62,13 +62,9 @@ pub enum PolicyFileError {
     },
 }
 
-impl PolicyFileError {
-    /// What went wrong, down to what the kernel answered.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        words::of(self)
-    }
+with_cause!(PolicyFileError);
 
+impl PolicyFileError {
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> String {

@@ -280,7 +280,7 @@ pub enum HugeCode {
     Not(String),
 }
 
-/// Whether memory that sandboxes rewrite was made ready to be copied at one go. See `zeroboot_fork::freeze::WriteHeavy`.
+/// How much memory that sandboxes rewrite was made ready to be copied at one go. See `zeroboot_fork::freeze::WriteHeavy`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeavyMemory {
     /// How much, in bytes; none where nothing was declared or learned.

@@ -42,7 +42,7 @@ use super::outcome::Outcome;
 use super::request::Request;
 use super::sandbox::{First, Sandbox};
 use super::template::Template;
-use crate::words;
+use crate::words::with_cause;
 
 /// Sandboxes of a template that wait for a [`claim`](Pool::claim). Cheap to clone; any thread may use it.
 ///
@@ -99,13 +99,9 @@ fn after(trouble: Option<&String>) -> String {
     trouble.map_or_else(String::new, |cause| format!(": {cause}"))
 }
 
-impl PoolError {
-    /// What went wrong, in words, down to the last cause. As `Display` it says the uppermost alone.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        words::of(self)
-    }
+with_cause!(PoolError);
 
+impl PoolError {
     /// What a person can do about it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {

@@ -18,7 +18,7 @@ use tracing::debug;
 use super::directory::{DirectoryError, make_run_time_directory};
 use super::picture::PublishedProcess;
 use super::read::clear;
-use crate::words;
+use crate::words::with_cause;
 
 /// How long a reader may take.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -64,13 +64,9 @@ pub enum PublishError {
     Thread(#[source] io::Error),
 }
 
-impl PublishError {
-    /// What went wrong, in words, down to the last cause. As `Display` it says the uppermost alone.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        words::of(self)
-    }
+with_cause!(PublishError);
 
+impl PublishError {
     /// What a person can do about it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use nix::unistd::Uid;
 
-use crate::words;
+use crate::words::with_cause;
 
 /// Why there is no such directory.
 #[derive(Debug, thiserror::Error)]
@@ -32,13 +32,9 @@ pub enum DirectoryError {
     Open(PathBuf),
 }
 
-impl DirectoryError {
-    /// What went wrong, in words, down to the last cause.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        words::of(self)
-    }
+with_cause!(DirectoryError);
 
+impl DirectoryError {
     /// What a person can do about it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {

@@ -14,7 +14,7 @@ use tracing::debug;
 
 use super::directory::run_time_directory;
 use super::picture::PublishedProcess;
-use crate::words;
+use crate::words::with_cause;
 
 /// How long nothing may come, and how long a process may not listen, in seconds.
 const PATIENCE_S: i64 = 1;
@@ -37,13 +37,9 @@ pub enum PublishedError {
     },
 }
 
-impl PublishedError {
-    /// What went wrong, in words, down to the last cause.
-    #[must_use]
-    pub fn cause(&self) -> String {
-        words::of(self)
-    }
+with_cause!(PublishedError);
 
+impl PublishedError {
     /// What a person can do about it.
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
