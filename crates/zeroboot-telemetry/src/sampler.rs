@@ -84,6 +84,12 @@ impl Sampler {
         Self { baseline: Some(baseline), areas, copied, ..self }
     }
 
+    /// Whether it has a baseline.
+    #[must_use]
+    pub fn is_comparing(&self) -> bool {
+        self.baseline.is_some()
+    }
+
     /// Does as on a kernel without `PAGEMAP_SCAN`.
     #[must_use]
     pub fn without_scan(self) -> Self {

@@ -189,12 +189,14 @@ impl Live {
                 let [process, shell] = received.fds.exactly().ok_or(SpawnError::Talk(Errno::EBADMSG))?;
                 // A process that is gone already has no number; its end is reported next.
                 if let Some(pid) = pid_of(process.as_fd()) {
-                    self.resident = Some(self.generation.metrics().enter(pid, self.asked));
                     self.spawned = Some(Spawned { stamps, pid, shell, _process: process });
                     let begun = debug_span!("begin_seal").in_scope(|| self.generation.seals().begin(pid));
                     self.reading = alive(pid, begun)?;
                 }
                 self.read_seal()?;
+                // After what the sandbox waits for.
+                let metrics = self.generation.metrics();
+                self.resident = self.pid().map(|pid| metrics.enter(pid, self.asked));
                 if self.work_done.is_some() {
                     self.measure();
                 }

@@ -4,12 +4,13 @@
 //! Never here: asking the sandbox or the template, and letting a measurement that fails be more than a warning.
 
 use std::fs::read_to_string;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use nix::unistd::Pid;
 use tracing::{debug_span, warn};
 use zeroboot_telemetry::{Memory, PageMap, SampleError, Sampler};
 
+use super::lock;
 use super::outcome::CopiedFrom;
 use super::request::MemoryAccount;
 use crate::words::{self, with_cause};
@@ -58,13 +59,18 @@ impl Meter {
         self.template
     }
 
+    /// Whether it can tell copied memory from fresh memory: with a baseline, and for root.
+    pub(super) fn tells_copies(&self) -> bool {
+        self.model.is_comparing() && nix::unistd::Uid::effective().is_root()
+    }
+
     /// Measures a sandbox, by its number in the `/proc` of this process. `None`: it has gone.
     pub(super) fn measure(&self, pid: u32, account: MemoryAccount) -> Option<Measured> {
         if account == MemoryAccount::Nothing {
             return None;
         }
         let _span = debug_span!("measure").entered();
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = || lock(&self.idle);
         let reused = idle().pop();
         let mut sampler = reused.unwrap_or_else(|| self.model.clone());
         let measured = look(&mut sampler, pid_t(pid), account);

@@ -65,3 +65,8 @@ pub use request::{Input, MemoryAccount, Output, Request};
 pub use sandbox::Sandbox;
 pub use template::Template;
 pub use view::ViewError;
+
+/// What a mutex guards, also after a panic of somebody who held it: nothing here is left half-done under a lock.
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,6 +1,6 @@
 //! The handle of a template: asks for sandboxes, and builds the template again when it has died.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -12,6 +12,7 @@ use super::builder::{Command, Function, Python, TemplateBuilder};
 use super::error::{BuildError, RunError, SpawnError};
 use super::generation::Generation;
 use super::interpreter::Interpreter;
+use super::lock;
 use super::metrics::{Ending, Flight, Metrics};
 use super::outcome::Outcome;
 use super::recipe::{Kind, Recipe};
@@ -224,8 +225,4 @@ impl Template {
         drop(last);
         Ok(next)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,10 +5,12 @@
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use nix::libc;
+
+use super::lock;
 
 /// What a generation has been through.
 #[derive(Debug)]
@@ -44,14 +46,14 @@ impl Wear {
     pub(super) fn signaled(&self, signal: i32) {
         if CRASHES.contains(&signal) {
             self.crashes.fetch_add(1, Ordering::Relaxed);
-            let watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let watchers = lock(&self.watchers).clone();
             watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.crashed());
         }
     }
 
     /// Tells of crashes from now on.
     pub(super) fn watched_by(&self, watcher: Weak<dyn Watcher>) {
-        let mut watchers = self.watchers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watchers = lock(&self.watchers);
         watchers.retain(|watcher| watcher.strong_count() > 0);
         watchers.push(watcher);
     }

@@ -21,10 +21,11 @@ mod roster;
 mod text;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use self::histogram::Histogram;
 use self::roster::Roster;
+use super::lock;
 use super::pool::{PoolCounters, Shared};
 
 pub(super) use self::flight::{Ending, Flight};
@@ -35,7 +36,7 @@ pub use self::text::prometheus;
 static TEMPLATES: Mutex<Vec<Weak<Metrics>>> = Mutex::new(Vec::new());
 
 /// The numbers of one template, all its generations together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Metrics {
     /// No two living templates have the same.
     pub(super) name: String,
@@ -84,26 +85,7 @@ impl Metrics {
         let is_free = |name: &String| living.iter().all(|template| template.name != *name);
         let numbered = (2..).map(|number: u64| format!("{name}-{number}"));
         let name = std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_default();
-        let metrics = Arc::new(Self {
-            name,
-            started: AtomicU64::default(),
-            ended: Default::default(),
-            spawn: Histogram::default(),
-            run: Histogram::default(),
-            minor_faults: AtomicU64::default(),
-            major_faults: AtomicU64::default(),
-            copied_bytes: AtomicU64::default(),
-            zeroed_bytes: AtomicU64::default(),
-            user_ns: AtomicU64::default(),
-            system_ns: AtomicU64::default(),
-            storms: AtomicU64::default(),
-            generations: AtomicU64::default(),
-            rotations: AtomicU64::default(),
-            deaths: AtomicU64::default(),
-            process: AtomicU32::default(),
-            roster: Roster::default(),
-            pools: Mutex::default(),
-        });
+        let metrics = Arc::new(Self { name, ..Self::default() });
         templates.push(Arc::downgrade(&metrics));
         metrics
     }
@@ -187,8 +169,4 @@ impl Metrics {
         };
         pools.into_iter().filter_map(figures).collect()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,9 @@
 //! A sandbox enters once; what changes about it later are atomics of its own. Never here: a system call under the lock.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
+
+use crate::host::lock;
 
 /// A sandbox that lives, for as long as its handle holds this.
 #[derive(Debug)]
@@ -63,22 +65,21 @@ impl Roster {
             storms: AtomicU64::new(0),
         };
         let resident = Arc::new(resident);
-        let mut residents = self.lock();
+        let mut residents = lock(&self.residents);
         if residents.len() == residents.capacity() {
             residents.retain(|resident| resident.strong_count() > 0);
+            // Or a list that is nearly full of the living would be walked for each newcomer.
+            let living = residents.len();
+            residents.reserve(living + 1);
         }
         residents.push(Arc::downgrade(&resident));
         resident
     }
 
     pub(super) fn residents(&self) -> Vec<Arc<Resident>> {
-        // Not under the lock: there may be many.
-        let residents = self.lock().clone();
+        // A newcomer waits for one copy of the list at most.
+        let residents = lock(&self.residents).clone();
         residents.iter().filter_map(Weak::upgrade).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Resident>>> {
-        self.residents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -93,9 +94,27 @@ mod tests {
         for pid in 2..100 {
             drop(roster.enter(pid, 10));
         }
-        assert!(roster.lock().len() < 10, "{}", roster.lock().len());
+        let length = lock(&roster.residents).len();
+        assert!(length < 10, "{length}");
         let residents = roster.residents();
         assert_eq!(residents.len(), 1);
         assert!(Arc::ptr_eq(&residents[0], &stays));
+    }
+
+    #[test]
+    fn the_list_is_not_walked_for_each_newcomer() {
+        let roster = Roster::default();
+        let mut living: Vec<_> = (0..1000).map(|pid| roster.enter(pid, 10)).collect();
+        let spare = || {
+            let residents = lock(&roster.residents);
+            residents.capacity() - residents.len()
+        };
+        // Filled to the last place but one.
+        while spare() > 1 {
+            living.push(roster.enter(0, 10));
+        }
+        drop(roster.enter(0, 10));
+        drop(roster.enter(0, 10));
+        assert!(spare() >= living.len(), "{} places for {} that live", spare(), living.len());
     }
 }

@@ -306,15 +306,25 @@ fn watch(
 
 /// What it has for itself now.
 fn parts(live: &Live) -> Option<Parts> {
-    live.pid()
-        .and_then(|pid| live.generation.meter().measure(pid, MemoryAccount::Sums))
-        .as_ref()
-        .and_then(Parts::of)
+    let meter = live.generation.meter();
+    // In the middle of a storm nothing is read that could not tell.
+    let pid = live.pid().filter(|_| meter.tells_copies())?;
+    meter.measure(pid, MemoryAccount::Sums).as_ref().and_then(Parts::of)
 }
 
 fn limits(policy: &StormPolicy) -> Limits {
     Limits {
         begin: Pace { faults: policy.begin_faults, within: policy.begin_within },
         end: Pace { faults: policy.end_faults, within: policy.end_within },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_and_the_detector_mean_the_same_by_default() {
+        assert_eq!(limits(&StormPolicy::default()), Limits::default());
     }
 }

@@ -3,7 +3,7 @@
 //! It reads the faults of the machine first: while those are few, nobody else's are read. Never here: what is done about a
 //! storm. The run is woken for that.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tracing::debug;
@@ -11,6 +11,7 @@ use zeroboot_telemetry::storm::{MachineFaults, Reading};
 
 use super::PERIOD;
 use super::watched::{Watched, now};
+use crate::host::lock;
 use crate::words;
 
 /// How long the thread stays when there is nobody left.
@@ -27,7 +28,7 @@ static NEWS: Condvar = Condvar::new();
 
 /// Has a sandbox looked at for as long as somebody else holds it.
 pub(super) fn enrol(watched: &Arc<Watched>) -> Result<(), std::io::Error> {
-    let mut enrolled = lock();
+    let mut enrolled = lock(&ENROLLED);
     enrolled.new.push(Arc::downgrade(watched));
     if enrolled.is_running {
         drop(enrolled);
@@ -37,7 +38,7 @@ pub(super) fn enrol(watched: &Arc<Watched>) -> Result<(), std::io::Error> {
     enrolled.is_running = true;
     drop(enrolled);
     let thread = std::thread::Builder::new().name("zeroboot-storms".to_owned());
-    thread.spawn(look_out).map(drop).inspect_err(|_| lock().is_running = false)
+    thread.spawn(look_out).map(drop).inspect_err(|_| lock(&ENROLLED).is_running = false)
 }
 
 fn look_out() {
@@ -47,9 +48,8 @@ fn look_out() {
     }
     let mut watched: Vec<Weak<Watched>> = Vec::new();
     loop {
-        let mut enrolled = lock();
+        let mut enrolled = lock(&ENROLLED);
         watched.append(&mut enrolled.new);
-        watched.retain(|watched| watched.strong_count() > 0);
         if watched.is_empty() {
             let (after, wait) = NEWS.wait_timeout(enrolled, LINGER).unwrap_or_else(PoisonError::into_inner);
             enrolled = after;
@@ -65,10 +65,6 @@ fn look_out() {
         let at = now();
         let machine = machine.as_ref().ok().and_then(|machine| machine.read().ok());
         let machine = machine.map(|faults| Reading { at, faults });
-        watched.iter().filter_map(Weak::upgrade).for_each(|watched| watched.look(machine));
+        watched.retain(|watched| watched.upgrade().inspect(|watched| watched.look(machine)).is_some());
     }
-}
-
-fn lock() -> MutexGuard<'static, Enrolled> {
-    ENROLLED.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 //! Shared by its run and the look-out, each of which holds it for one reading at most. Never here: what is done about it.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -12,6 +12,7 @@ use tracing::warn;
 use zeroboot_fork::monotonic_ns;
 use zeroboot_telemetry::storm::{CountError, Event, FaultCounter, GatedDetector, Limits, Reading};
 
+use crate::host::lock;
 use crate::words;
 
 /// A sandbox whose faults are looked at.
@@ -94,7 +95,7 @@ impl Watched {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
