@@ -1,16 +1,11 @@
-"""The Python side of a template: warms the imports, serves, and runs one script in each sandbox.
+"""The Python side of a template: warms the imports, and then has sandbox.py serve.
 
 Started by the host as `python3 -I`; the arguments are the sandboxes' PATH and the modules to import. Descriptors are listed in ZEROBOOT_FDS:
 control, link, the library, this file and, if there is one, a file to run after the imports.
-
-What every sandbox does is as little as can be, and done by the library where that is possible: an object that is touched is
-a page that is copied.
 """
 
-import atexit
-import builtins
-import gc
 import linecache
+import marshal
 import os
 import sys
 import traceback
@@ -18,14 +13,6 @@ import types
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 
 HERE = "<zeroboot>"
-HOME = "/home/sandbox"
-
-# What is run in the template itself before it serves, and how often: the interpreter then has looked up, interned and
-# specialised what every sandbox needs, which otherwise each would do, and write, for itself.
-SETTLING = b"text = ''\nprint(text, end=text)\n"
-ROUNDS = 20
-
-
 def warm_up(modules):
     for name in modules:
         __import__(name)
@@ -87,175 +74,12 @@ def flush_what_can_be():
             pass
 
 
-def settle(await_go):
-    """Goes the way of every sandbox, with nothing to print: see SETTLING."""
-    for _ in range(ROUNDS):
-        run_job(empty_main(), await_go, "<settling>", sys.argv[:], [], SETTLING)
-
-
-def serve(library):
-    """Returns a job, in sandboxes only."""
-    fds = os.environ["ZEROBOOT_FDS"]
-    os.environ.clear()
-    os.environ.update(PATH=sys.argv[1], HOME=HOME, TMPDIR="/tmp", LANG="C.UTF-8")
-    # For the library alone, which takes it away.
-    os.putenv("ZEROBOOT_FDS", fds)
-    sys.path.insert(0, HOME)
-    del sys.argv[1:]
-    settle(library.await_go)
-    gc.collect()
-    gc.freeze()
-    job = library.serve()
-    if not job:
-        os._exit(1)
-    return job
-
-
-def reseeders():
-    """What the interpreter's own hooks leave equal in every sandbox, of the modules that are loaded."""
-    loaded = sys.modules
-    if "numpy.random" in loaded:
-        yield loaded["numpy.random"].seed
-    if "ssl" in loaded:
-        yield lambda: loaded["ssl"].RAND_add(os.urandom(32), 32.0)
-    if "tempfile" in loaded:
-        yield lambda: setattr(loaded["tempfile"], "_name_sequence", None)
-
-
-class Loader:
-    """Where tracebacks find the lines of the script, whose file is not in the sandbox: linecache asks a module's loader."""
-
-    body = b""
-
-    def get_source(self, name):
-        return self.body.decode("utf-8", "replace")
-
-
-def empty_main():
-    main = types.ModuleType("__main__")
-    main.__builtins__ = builtins
-    main.__loader__ = Loader()
-    return main
-
-
-def run_ahead(await_go, name, argv, environment, body):
-    """Does what a job does, for its memory to be there when the job comes. Of this the job sees nothing."""
-    streams = [os.dup(fd) for fd in (0, 1, 2)]
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(nowhere, fd)
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ahead = empty_main()
-    status = run_job(ahead, await_go, name, argv, environment, body)
-    flush_what_can_be()
-    sys.modules["__main__"] = main
-    linecache.cache.pop(name, None)
-    for fd, stream in enumerate(streams):
-        os.dup2(stream, fd)
-        os.close(stream)
-    os.close(nowhere)
-    # It may have drawn random numbers, and chosen their seed.
-    if "random" in sys.modules:
-        sys.modules["random"].seed()
-    for action in reseeders():
-        action()
-    return status
-
-
-def exit_status(code):
-    if code is None:
-        return 0
-    if isinstance(code, int):
-        return code & 0xFF
-    print(code, file=sys.stderr)
-    return 1
-
-
-def report(error):
-    error = own_frames_cut(error)
-    kind, trace = type(error), error.__traceback__
-    if sys.excepthook is sys.__excepthook__:
-        # The built-in hook looks for the script's file to quote it; this one asks linecache.
-        traceback.print_exception(kind, error, trace)
-    else:
-        sys.excepthook(kind, error, trace)
-
-
-def run_job(main, await_go, name, argv, environment, body):
-    for variable in environment:
-        key, _, value = variable.partition(b"=")
-        os.environb[key] = value
-    sys.argv[:] = argv
-    return run(main, await_go, body, name)
-
-
-def run(main, await_go, body, name):
-    """Runs the script as `__main__` and gives its exit status."""
-    # As the interpreter: code of a command line has no file, which multiprocessing would run again in what it spawns.
-    if sys.argv[0] != "-c":
-        main.__file__ = name
-    main.__loader__.body = body
-    try:
-        # Compiling runs nothing of the script, and the host reads the seal meanwhile.
-        try:
-            code = compile(body, name, "exec", dont_inherit=True)
-        finally:
-            await_go()
-        exec(code, main.__dict__)
-    except SystemExit as leave:
-        return exit_status(leave.code)
-    except KeyboardInterrupt as error:
-        report(error)
-        interrupt()
-    except BaseException as error:
-        report(error)
-        return 1
-    return 0
-
-
-def interrupt():
-    """As the interpreter does: ends by the signal, so that whoever waits sees it."""
-    import signal
-
-    sys.stdout.flush()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-def wind_up(status):
-    """What the interpreter does at its end: threads, exit handlers, buffers."""
-    if "threading" in sys.modules:
-        try:
-            sys.modules["threading"]._shutdown()
-        except BaseException as error:
-            report(error)
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None and not stream.closed:
-                stream.flush()
-        except Exception as error:
-            if status == 0:
-                status = 120
-            if stream is sys.stdout:
-                report(error)
-    return status
-
-
-def sandbox():
-    """Warms up, serves, and goes on once per sandbox: what can be made ready is, before the fork."""
-    library = load_and_warm_up()
-    await_go, finish = library.await_go, library.finish
-    main = sys.modules["__main__"] = empty_main()
-    reseed = list(reseeders())
-    job = serve(library)
-
-    for action in reseed:
-        action()
-    is_ahead, *job = job
-    if is_ahead:
-        _, *job = library.ran_ahead(run_ahead(await_go, *job))
-    finish(wind_up(run_job(main, await_go, *job)))
-
-
-sandbox()
+library = load_and_warm_up()
+# Compiled before, so that nothing is in the nursery but what stays there.
+code = marshal.dumps(compile(library.source(), HERE, "exec", dont_inherit=True))
+# Where there is no memory for one, objects lie where they always did.
+library.open_nursery()
+exec(
+    marshal.loads(code),
+    {"library": library, "own_frames_cut": own_frames_cut, "flush_what_can_be": flush_what_can_be},
+)

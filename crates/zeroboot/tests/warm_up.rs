@@ -88,7 +88,9 @@ fn rehearsal() -> Result<(), Failed> {
         return skip("this machine lets nobody pin pages: see the warning of the template's build");
     };
     let (without, with) = (faults(&template)?, faults(&rehearsed)?);
-    if many < few + PAGES || without < with + PAGES {
+    // Each interpreter has a hash seed of its own, and so some pages more or fewer.
+    let most = PAGES - PAGES / 10;
+    if many < few + most || without < with + most {
         return Err(format!("{few} pages copied and {without} faults; {many} and {with}").into());
     }
     Ok(())

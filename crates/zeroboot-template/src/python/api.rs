@@ -1,8 +1,8 @@
 //! The part of CPython's C API that the Python side stands on, looked up at run time: the library is loaded into programs
 //! that are no Python as well.
 //!
-//! All of it but the buffers is in the stable ABI, the same from 3.9 on. See <https://docs.python.org/3/c-api/stable.html>. Never here: what is
-//! done with it.
+//! All of it but the buffers and the allocators is in the stable ABI; these are the same from 3.9 on as well. See
+//! <https://docs.python.org/3/c-api/stable.html>. Never here: what is done with it.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::mem::transmute_copy;
@@ -54,6 +54,23 @@ impl Buffer {
             internal: null_mut(),
         }
     }
+}
+
+/// `PyMemAllocatorEx`: what serves a domain of memory.
+#[repr(C)]
+pub(super) struct Allocator {
+    pub(super) context: *mut c_void,
+    pub(super) allocate: unsafe extern "C" fn(*mut c_void, usize) -> *mut c_void,
+    pub(super) allocate_zeroed: unsafe extern "C" fn(*mut c_void, usize, usize) -> *mut c_void,
+    pub(super) resize: unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> *mut c_void,
+    pub(super) free: unsafe extern "C" fn(*mut c_void, *mut c_void),
+}
+
+impl Allocator {
+    /// `PYMEM_DOMAIN_MEM`
+    pub(super) const MEMORY: c_int = 1;
+    /// `PYMEM_DOMAIN_OBJ`
+    pub(super) const OBJECTS: c_int = 2;
 }
 
 /// `PyMethodDef`.
@@ -122,6 +139,8 @@ api! {
     buffer: c"PyObject_GetBuffer", unsafe extern "C" fn(Reference, *mut Buffer, c_int) -> c_int;
     release_buffer: c"PyBuffer_Release", unsafe extern "C" fn(*mut Buffer);
     number: c"PyLong_AsLong", unsafe extern "C" fn(Reference) -> c_long;
+    allocator: c"PyMem_GetAllocator", unsafe extern "C" fn(c_int, *mut Allocator);
+    set_allocator: c"PyMem_SetAllocator", unsafe extern "C" fn(c_int, *mut Allocator);
     list: c"PyList_New", unsafe extern "C" fn(isize) -> Reference;
     put_into_list: c"PyList_SetItem", unsafe extern "C" fn(Reference, isize, Reference) -> c_int;
     tuple: c"PyTuple_New", unsafe extern "C" fn(isize) -> Reference;

@@ -4,6 +4,7 @@
 //! way is a reference count written, and so a page copied. Never here: what a script sees, which is the Python side's.
 
 mod api;
+mod nursery;
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_char, c_int};
@@ -22,6 +23,9 @@ thread_local! {
 
 /// How a sandbox leaves whose host does not go on with it.
 const ABANDONED: c_int = 125;
+
+/// The part of the Python side that is made in the nursery.
+static SOURCE: &[u8] = include_bytes!("../../python/sandbox.py");
 
 /// What the interpreter calls when the module is imported.
 #[unsafe(no_mangle)]
@@ -55,7 +59,7 @@ static DEFINITION: Shared<ModuleDef> = Shared(UnsafeCell::new(ModuleDef {
     free: null_mut(),
 }));
 
-static METHODS: Shared<[MethodDef; 8]> = Shared(UnsafeCell::new([
+static METHODS: Shared<[MethodDef; 11]> = Shared(UnsafeCell::new([
     method(c"fail", fail, MethodDef::ONE_ARGUMENT, c"Tells the host, in bytes, why the warm-up has failed."),
     method(c"fail_file", fail_file, MethodDef::ONE_ARGUMENT, c"The same for the file that the user had run."),
     method(
@@ -63,6 +67,19 @@ static METHODS: Shared<[MethodDef; 8]> = Shared(UnsafeCell::new([
         write_heavy,
         MethodDef::ONE_ARGUMENT,
         c"Says that each sandbox will rewrite this buffer: it is then copied at one go, in huge pages, before the script starts.",
+    ),
+    method(
+        c"open_nursery",
+        open_nursery,
+        MethodDef::NO_ARGUMENT,
+        c"Has small objects lie close together from now on; False where there is no memory for it.",
+    ),
+    method(c"source", source, MethodDef::NO_ARGUMENT, c"What a sandbox runs, in bytes."),
+    method(
+        c"run_fork_hooks",
+        run_fork_hooks,
+        MethodDef::NO_ARGUMENT,
+        c"Runs what the interpreter and its modules run around a fork in the process that forks and in its child.",
     ),
     method(
         c"serve",
@@ -128,6 +145,29 @@ unsafe extern "C" fn write_heavy(_: Reference, object: Reference) -> Reference {
     // SAFETY: filled by the call above, and released once.
     unsafe { (api.release_buffer)(&raw mut buffer) };
     truth(api, declared)
+}
+
+unsafe extern "C" fn open_nursery(_: Reference, _: Reference) -> Reference {
+    let Some(api) = Api::of_this_process() else { return null_mut() };
+    // SAFETY: the interpreter calls this with its lock held; the Python side makes no second interpreter.
+    truth(api, unsafe { nursery::open(api) })
+}
+
+unsafe extern "C" fn source(_: Reference, _: Reference) -> Reference {
+    let Some(api) = Api::of_this_process() else { return null_mut() };
+    // SAFETY: so many bytes are there, and are copied.
+    unsafe { (api.bytes)(SOURCE.as_ptr().cast(), SOURCE.len().cast_signed()) }
+}
+
+unsafe extern "C" fn run_fork_hooks(_: Reference, _: Reference) -> Reference {
+    let Some(api) = Api::of_this_process() else { return null_mut() };
+    // SAFETY: the interpreter's own, without arguments, one after the other as in a process that forks and its child.
+    // Its lock is held, and the Python side calls this only where there is one thread.
+    unsafe {
+        (api.before_fork)();
+        (api.after_fork_in_child)();
+    }
+    truth(api, true)
 }
 
 unsafe extern "C" fn serve_jobs(_: Reference, _: Reference) -> Reference {

@@ -1,0 +1,251 @@
+//! Where the interpreter of a sandbox puts its small objects: close together, whatever their size.
+//!
+//! The interpreter's own allocator keeps blocks of each size in pages of their own, and frees each block where it was made.
+//! So a script that needs 30 KiB writes to some sixty pages of the template, each of which is copied. Here blocks of all sizes lie
+//! one after the other in memory that nobody has used before, and the last one that was freed is the first to be used again:
+//! seven pages. What does not fit any more, or is large, is left to the allocator below, as it was.
+//!
+//! The memory belongs to the thread that has opened it, so that there is no lock, and none is needed: interpreters with locks of
+//! their own, and the raw domain, which is not asked here, may allocate at any time. What another thread frees is
+//! not used again, and what it allocates comes from below.
+//!
+//! The interface is <https://docs.python.org/3/c-api/memory.html#customize-memory-allocators>. Never here: large blocks, and giving
+//! memory back to the kernel.
+
+use std::cell::UnsafeCell;
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::ptr::{copy_nonoverlapping, null_mut, write_bytes};
+
+use super::api::{Allocator, Api};
+
+/// How much of a sandbox's small objects may lie here, in bytes: more than most scripts need, and little for the rest.
+const AREA: usize = 1 << 20;
+
+/// What each block's address and size are a multiple of, as the interpreter expects of its objects.
+const GRAIN: usize = 16;
+
+/// The largest block: 4 times what the interpreter calls small, since code and dictionaries of that size are short-lived too.
+const LARGEST: usize = 8192;
+
+/// Up to here each multiple of the grain is a size of its own; above, there are four sizes to each doubling.
+const FINE: usize = 512;
+const FINE_SIZES: usize = FINE / GRAIN;
+const SIZES: usize = size_number(LARGEST) + 1;
+
+const fn size_number(bytes: usize) -> usize {
+    if bytes <= FINE {
+        return bytes.saturating_sub(1) / GRAIN;
+    }
+    let last = bytes - 1;
+    let doubling = last.ilog2() - FINE.ilog2();
+    FINE_SIZES + 4 * doubling as usize + (last >> (last.ilog2() - 2)) % 4
+}
+
+const fn size_of_number(number: usize) -> usize {
+    if number < FINE_SIZES {
+        return (number + 1) * GRAIN;
+    }
+    let (doubling, quarter) = ((number - FINE_SIZES) / 4, (number - FINE_SIZES) % 4);
+    (FINE << doubling) / 4 * (quarter + 5)
+}
+
+const _: () = {
+    let mut bytes = 1;
+    while bytes <= LARGEST {
+        let size = size_of_number(size_number(bytes));
+        assert!(size >= bytes && size.is_multiple_of(GRAIN), "each block fits its size");
+        assert!(size - bytes < GRAIN || (size - bytes) * 4 <= bytes, "a quarter is wasted at most");
+        assert!(size_number(size) == size_number(bytes) && size_number(bytes) < SIZES);
+        bytes += 1;
+    }
+};
+
+/// A domain of the interpreter's, and what serves it where the nursery does not.
+struct Domain {
+    nursery: &'static Nursery,
+    below: Allocator,
+}
+
+struct Nursery {
+    owner: libc::pthread_t,
+    start: *mut u8,
+    /// The number of each block's size, at the index of its first grain.
+    sizes: *mut u8,
+    /// Of the owner alone.
+    blocks: UnsafeCell<Blocks>,
+}
+
+struct Blocks {
+    /// How much of the area has ever been used.
+    used: usize,
+    /// Of each size the last block that was freed. It begins with the address of the one before.
+    free: [*mut c_void; SIZES],
+}
+
+/// Opens a nursery of the calling thread, for the objects and the memory of the interpreter in this process, once. Whether there is memory for it.
+///
+/// # Safety
+/// The interpreter's lock is held, and this process has one interpreter.
+pub(super) unsafe fn open(api: &Api) -> bool {
+    let length = AREA + AREA / GRAIN;
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: needed since memory is to be had that no allocator knows. The kernel chooses where, so nothing is replaced.
+    let area =
+        unsafe { libc::mmap(null_mut(), length, protection, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
+    if area == libc::MAP_FAILED {
+        return false;
+    }
+    let nursery: &'static Nursery = Box::leak(Box::new(Nursery {
+        // SAFETY: no precondition.
+        owner: unsafe { libc::pthread_self() },
+        start: area.cast(),
+        // SAFETY: inside the area, which is longer.
+        sizes: unsafe { area.cast::<u8>().add(AREA) },
+        blocks: UnsafeCell::new(Blocks { used: 0, free: [null_mut(); SIZES] }),
+    }));
+    for domain in [Allocator::MEMORY, Allocator::OBJECTS] {
+        let mut below = MaybeUninit::uninit();
+        // SAFETY: valid for writing, and a domain that there is: the call fills all of it.
+        let below = unsafe {
+            (api.allocator)(domain, below.as_mut_ptr());
+            below.assume_init()
+        };
+        let context = Box::into_raw(Box::new(Domain { nursery, below }));
+        let mut above = Allocator { context: context.cast(), allocate, allocate_zeroed, resize, free };
+        // SAFETY: needed since there is no other way to serve these domains. What was allocated before is known by its
+        // address, and goes to the allocator that it came from; the functions are as safe as the ones below.
+        unsafe { (api.set_allocator)(domain, &raw mut above) };
+    }
+    true
+}
+
+impl Nursery {
+    fn is_owned(&self) -> bool {
+        // SAFETY: no precondition.
+        self.owner == unsafe { libc::pthread_self() }
+    }
+
+    /// Where in the area this is, if it is there.
+    fn offset(&self, block: *mut c_void) -> Option<usize> {
+        let offset = block.addr().wrapping_sub(self.start.addr());
+        (offset < AREA).then_some(offset)
+    }
+
+    /// The number of the size of the block that begins there.
+    ///
+    /// # Safety
+    /// A block that [`allocate`](Self::allocate) has returned begins there.
+    unsafe fn size_at(&self, offset: usize) -> usize {
+        // SAFETY: one for each grain of the area; it was written before the block was returned, and is never written again.
+        usize::from(unsafe { *self.sizes.add(offset / GRAIN) })
+    }
+
+    /// A block of so many bytes, or null where there is none for the caller.
+    fn allocate(&self, bytes: usize) -> *mut c_void {
+        if bytes > LARGEST || !self.is_owned() {
+            return null_mut();
+        }
+        let number = size_number(bytes);
+        // SAFETY: only the owner comes here, which is one thread, and nothing below calls back.
+        let blocks = unsafe { &mut *self.blocks.get() };
+        let last = blocks.free[number];
+        if !last.is_null() {
+            // SAFETY: a free block is as long as an address at least, and begins with one.
+            blocks.free[number] = unsafe { *last.cast::<*mut c_void>() };
+            return last;
+        }
+        let (offset, size) = (blocks.used, size_of_number(number));
+        if size > AREA - offset {
+            return null_mut();
+        }
+        blocks.used += size;
+        // SAFETY: inside the area and its sizes, which were just looked at; there are fewer sizes than a byte has values.
+        unsafe {
+            *self.sizes.add(offset / GRAIN) = number.to_le_bytes()[0];
+            self.start.add(offset).cast()
+        }
+    }
+
+    /// # Safety
+    /// The block begins there, and nobody uses it any more.
+    unsafe fn free(&self, block: *mut c_void, offset: usize) {
+        if !self.is_owned() {
+            return;
+        }
+        // SAFETY: only the owner comes here, which is one thread; the block is as long as an address at least, and the caller's.
+        unsafe {
+            let free = &mut (&mut *self.blocks.get()).free[self.size_at(offset)];
+            *block.cast::<*mut c_void>() = *free;
+            *free = block;
+        }
+    }
+}
+
+/// # Safety
+/// `context` is the one that [`open`] has made, which lives for ever.
+unsafe fn domain(context: *mut c_void) -> &'static Domain {
+    // SAFETY: the caller's promise; nobody writes to it.
+    unsafe { &*context.cast::<Domain>() }
+}
+
+unsafe extern "C" fn allocate(context: *mut c_void, bytes: usize) -> *mut c_void {
+    // SAFETY: the interpreter calls these functions with the context that they were installed with, here and below.
+    let domain = unsafe { domain(context) };
+    let block = domain.nursery.allocate(bytes);
+    // SAFETY: what serves this domain serves any length.
+    if block.is_null() { unsafe { (domain.below.allocate)(domain.below.context, bytes) } } else { block }
+}
+
+unsafe extern "C" fn allocate_zeroed(context: *mut c_void, count: usize, size: usize) -> *mut c_void {
+    // SAFETY: as above.
+    let domain = unsafe { domain(context) };
+    // What is too much for a number is too much for the nursery.
+    let bytes = count.saturating_mul(size);
+    let block = domain.nursery.allocate(bytes);
+    if block.is_null() {
+        // SAFETY: the same.
+        return unsafe { (domain.below.allocate_zeroed)(domain.below.context, count, size) };
+    }
+    // SAFETY: a block of so many bytes.
+    unsafe { write_bytes(block.cast::<u8>(), 0, bytes) };
+    block
+}
+
+unsafe extern "C" fn resize(context: *mut c_void, block: *mut c_void, bytes: usize) -> *mut c_void {
+    // SAFETY: as above.
+    let domain = unsafe { domain(context) };
+    if block.is_null() {
+        // SAFETY: as above.
+        return unsafe { allocate(context, bytes) };
+    }
+    let Some(offset) = domain.nursery.offset(block) else {
+        // SAFETY: the interpreter gives only blocks that it was given, and this one comes from below.
+        return unsafe { (domain.below.resize)(domain.below.context, block, bytes) };
+    };
+    // SAFETY: the same, and this one comes from here.
+    let number = unsafe { domain.nursery.size_at(offset) };
+    if size_number(bytes.min(LARGEST)) == number && bytes <= LARGEST {
+        return block;
+    }
+    // SAFETY: as above. Both blocks are as long as what is copied, and they are two; the old one is not used after it.
+    unsafe {
+        let new = allocate(context, bytes);
+        if !new.is_null() {
+            copy_nonoverlapping(block.cast::<u8>(), new.cast::<u8>(), bytes.min(size_of_number(number)));
+            domain.nursery.free(block, offset);
+        }
+        new
+    }
+}
+
+unsafe extern "C" fn free(context: *mut c_void, block: *mut c_void) {
+    // SAFETY: as above.
+    let domain = unsafe { domain(context) };
+    match domain.nursery.offset(block) {
+        // SAFETY: the interpreter frees what it was given, once: from here, or from below.
+        Some(offset) => unsafe { domain.nursery.free(block, offset) },
+        // SAFETY: the same.
+        None => unsafe { (domain.below.free)(domain.below.context, block) },
+    }
+}
