@@ -247,10 +247,13 @@ impl Reading {
         Ok(())
     }
 
-    /// Whether it has given up its memory already. There are kernels that let nobody but root look at it then, not even who
-    /// owns its user namespace.
+    /// Whether it has given up its memory already, or is no more. There are kernels that let nobody but root look at the namespaces
+    /// of the one, not even who owns its user namespace; and all refuse a look at those of a process that is reaped meanwhile.
     fn is_ending(&self) -> bool {
-        status(&self.there).is_ok_and(|text| !text.lines().any(|line| line.starts_with("VmSize:")))
+        match status(&self.there) {
+            Ok(text) => !text.lines().any(|line| line.starts_with("VmSize:")),
+            Err(error) => error.raw_os_error().map(Errno::from_raw).is_some_and(is_gone),
+        }
     }
 
     /// Reads the rest, of a process that has hardened itself; with a group, it must be in a leaf of that.
