@@ -1,4 +1,9 @@
-//! Heap in huge pages: what children allocate comes from an area that the parent has set apart.
+//! What children allocate: close together, at the end of the heap, and in huge pages where that is asked for.
+//!
+//! A warm-up leaves free blocks everywhere, and the allocator uses these first: so a child would write to pages all over the heap of
+//! its parent, and each is one to be copied. [`fill_heap_gaps`] takes them away.
+//!
+//! [`reserve_huge_heap`] has the rest come from an area in huge pages:
 //!
 //! ```text
 //!  heap  [ in use | cushion |      gap      |#| 2 MiB | 2 MiB | 2 MiB | ...      ]
@@ -21,6 +26,63 @@ use nix::errno::Errno;
 
 use crate::huge::{self, HUGE};
 use crate::threads::{self, NotAlone, Thread, ThreadCount, names};
+
+/// Takes the free blocks of the heap away for ever, down to the smallest, so that what children allocate comes from the heap's end.
+/// Gives how many bytes these were; none where the allocator is not glibc's.
+///
+/// To be called at the end of a warm-up, and before a [freeze](mod@crate::freeze) or [`reserve_huge_heap`]. It costs the heads of the
+/// blocks, which are written; what lies in them is given back to the kernel in whole pages. See `malloc_trim(3)`. Blocks that other
+/// threads have freed for themselves are left.
+///
+/// # After fork
+/// Inherited.
+pub fn fill_heap_gaps() -> usize {
+    let mut filled = 0;
+    let end = end_of_use();
+    let mut bytes = LARGEST_GAP;
+    while bytes >= SMALLEST_GAP && filled < ENOUGH {
+        let Some(block) = allocate(bytes) else { break };
+        if block.addr() < end {
+            filled += bytes;
+            continue;
+        }
+        // SAFETY: needed to give it back: made above, and nobody else's.
+        unsafe { libc::free(block) };
+        bytes = if bytes > FINE_GAP { FINE_GAP.max(bytes / 2) } else { bytes - GRAIN };
+    }
+    filled
+}
+
+/// Below what glibc maps by itself, in bytes. What is larger is filled by several blocks.
+const LARGEST_GAP: usize = 64 << 10;
+/// From here on each size is tried, since the allocator keeps a list of each.
+const FINE_GAP: usize = SMALLEST_GAP + 63 * GRAIN;
+/// What fits into the smallest block, beside its head.
+const SMALLEST_GAP: usize = 24;
+/// What sizes of blocks differ by.
+const GRAIN: usize = 16;
+/// More than a sane warm-up leaves, so that a mistake about the end of the heap cannot take all memory.
+const ENOUGH: usize = 256 << 20;
+
+/// Where the last block begins, the one that reaches to the end of the heap and that the allocator takes from when nothing else
+/// fits; neighbouring free blocks are joined before. Zero where nobody knows.
+#[cfg(target_env = "gnu")]
+fn end_of_use() -> usize {
+    // The end of the heap stays where it is, however much of it is free.
+    let keep = usize::MAX >> 1;
+    // SAFETY: needed since there are no wrappers. Gives back what is free, tells how much the last block has, and where it ends.
+    let (rest, end) = unsafe {
+        libc::malloc_trim(keep);
+        (libc::mallinfo().keepcost, libc::sbrk(0))
+    };
+    // The field is an `int` which has run over from 2 GiB on.
+    end.addr().saturating_sub(rest.cast_unsigned() as usize)
+}
+
+#[cfg(not(target_env = "gnu"))]
+fn end_of_use() -> usize {
+    0
+}
 
 /// Why fresh heap comes in pages of the usual size. The process goes on with it; what the allocator was told before the failure
 /// stays told.

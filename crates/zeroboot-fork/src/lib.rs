@@ -55,7 +55,7 @@ pub use clock::monotonic_ns;
 pub use exit::{Exit, ExitStatus, Usage, reap_any};
 pub use freeze::freeze;
 pub use handle::{Child, pidfd_open, pidfd_signal};
-pub use heap::{HugeHeapError, reserve_huge_heap};
+pub use heap::{HugeHeapError, fill_heap_gaps, reserve_huge_heap};
 pub use plan::{
     ForkError, ForkOptions, ForkPlan, Forked, Namespaces, Parent, PrepareError, SignalHandlers, SpawnError,
     Way,

@@ -1,11 +1,11 @@
-//! Heap that is set apart for huge pages.
+//! Heap without gaps, and heap that is set apart for huge pages.
 
 use std::hint::black_box;
 
 use libtest_mimic::Trial;
 use nix::sys::resource::{UsageWho, getrusage};
 use zeroboot_fork::freeze::freeze;
-use zeroboot_fork::{HugeHeapError, Way, reserve_huge_heap};
+use zeroboot_fork::{ForkPlan, HugeHeapError, Way, fill_heap_gaps, reserve_huge_heap};
 
 use crate::common::{Skip, Verdict, both_ways, code_of, plan, trial};
 
@@ -20,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("heap: too large an area is refused", refused),
     ];
     trials.extend(both_ways("heap: a child takes few faults for much", few_faults));
+    trials.extend(both_ways("heap: a child allocates above all that its parent has freed", gaps));
     trials
 }
 
@@ -33,6 +34,33 @@ fn faults_of_allocating(way: Way) -> usize {
         let after = faults() - before;
         if piece.iter().all(|byte| *byte == 7) { u8::try_from(after).unwrap_or(u8::MAX) } else { u8::MAX }
     }))
+}
+
+/// How many of the blocks that a child allocates, of all sizes, begin below `limit`.
+fn blocks_below(limit: usize, plan: &ForkPlan) -> u8 {
+    code_of(plan, || {
+        let blocks: Vec<Vec<u8>> = (0..200).map(|n| black_box(vec![1; 24 + n * 29 % 3000])).collect();
+        let below = blocks.iter().filter(|block| block.as_ptr().addr() < limit).count();
+        u8::try_from(below).unwrap_or(u8::MAX)
+    })
+}
+
+fn gaps(way: Way) -> Verdict {
+    let mut blocks: Vec<Vec<u8>> = (0..4000_usize).map(|n| vec![n.to_le_bytes()[0]; 24 + n * 37 % 5000]).collect();
+    let limit = blocks.iter().map(|block| block.as_ptr().addr()).max().expect("there are some");
+    let mut index = 0;
+    blocks.retain(|_| {
+        index += 1;
+        index % 3 != 0
+    });
+    let plan = plan(way);
+    assert!(blocks_below(limit, &plan) > 100, "the control: gaps are used first");
+    let filled = fill_heap_gaps();
+    assert!(filled > 2 * MIB, "{filled}");
+    assert_eq!(blocks_below(limit, &plan), 0);
+    assert!(fill_heap_gaps() < filled / 20, "there is nothing left to fill");
+    assert!(blocks.iter().all(|block| block.iter().all(|byte| *byte == block[0])));
+    Ok(())
 }
 
 fn few_faults(way: Way) -> Verdict {

@@ -7,7 +7,7 @@ use zeroboot_fork::audit::{AuditError, audit};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::freeze::{WriteHeavy, WriteHeavyError};
 use zeroboot_fork::working_set::CopiedAtFork;
-use zeroboot_fork::{ForkOptions, ForkPlan, Parent};
+use zeroboot_fork::{ForkOptions, ForkPlan, Parent, fill_heap_gaps};
 use zeroboot_isolation::child::{OwnUser, PrepareError, Prepared};
 use zeroboot_isolation::filter::{FilterError, Filters};
 use zeroboot_isolation::policy::Protection;
@@ -83,6 +83,7 @@ impl Template {
     /// standard streams and the channel are left, whatever their owners believe: leave by
     /// [`Sandbox::finish`] or `_exit`, and drop nothing that owns a descriptor.
     pub fn serve(mut self) -> Result<Sandbox, ServeError> {
+        fill_heap_gaps();
         self.close_extras();
         let sandbox = match self.prepare() {
             Ok(Ready::Server(server, kept)) => {
