@@ -27,7 +27,7 @@ use std::ops::Range;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use zeroboot_fork::freeze::{WriteHeavy, freeze};
-use zeroboot_fork::working_set::{CopiedAtFork, Observer};
+use zeroboot_fork::working_set::{CopiedAtFork, Witness};
 use zeroboot_fork::{Child, ForkOptions, ForkPlan, Forked, leave, monotonic_ns, reserve_huge_heap};
 
 const USAGE: &str = "storm MEBIBYTES plain|frozen|populated|pinned|bulk|heap|huge-heap PERCENT";
@@ -155,12 +155,13 @@ fn populate(memory: &mut [u8]) -> io::Result<()> {
 /// Learns what a child writes, and has each later fork copy it.
 fn pin(plan: &ForkPlan, memory: &mut [u8], share: usize) -> Result<CopiedAtFork, Box<dyn Error>> {
     let ((mut near, far), (mut wait, end)) = (pipe()?, pipe()?);
+    let witness = Witness::new()?;
     let mut child = fork(plan, || {
         write(memory, share);
         tell(&far, 0)?;
         wait.read_exact(&mut [0])
     })?;
-    let mut observer = Observer::of(child.pid())?;
+    let mut observer = witness.observe(child.pid())?;
     near.read_exact(&mut [0; 16])?;
     let set = observer.working_set()?;
     (&end).write_all(b".")?;

@@ -1,18 +1,31 @@
 //! Learning: what a child has written, from its page table.
+//!
+//! A page that the child has for itself is one that the child has written, or its parent, which then has a copy. To tell these apart
+//! there is a third process, the [`Witness`], which writes nothing: what only the parent has written, the witness still
+//! shares with the child.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 
-use nix::unistd::{SysconfVar, sysconf};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::unistd::{SysconfVar, pause, sysconf};
 
 use super::{WorkingSet, clip, extend};
 use crate::maps::Mapping;
 use crate::pagemap::{Page, Window};
+use crate::{Child, ForkOptions, ForkPlan, PrepareError, SpawnError, StepFailure, StepId};
 
 /// Why there is no working set.
 #[derive(Debug, thiserror::Error)]
 pub enum LearnError {
+    /// Preparing the fork of the witness.
+    #[error("cannot prepare the fork of a witness")]
+    Prepare(#[from] PrepareError),
+    /// The fork of the witness.
+    #[error("cannot fork a witness")]
+    Witness(#[from] SpawnError),
     /// Opening or reading the child's mappings.
     #[error("cannot read the mappings of the child")]
     Maps(#[source] io::Error),
@@ -24,31 +37,65 @@ pub enum LearnError {
     PageSize,
 }
 
+/// A copy of this process that waits and writes nothing. It ends when it is dropped, or with this thread.
+#[derive(Debug)]
+pub struct Witness(Child);
+
+impl Witness {
+    /// Forks it: right before the child that is to be observed, and in the same pid namespace as other children.
+    ///
+    /// # Errors
+    /// [`LearnError`], also where this process has more than one thread.
+    ///
+    /// # After fork
+    /// It runs two system calls and waits for its end.
+    pub fn new() -> Result<Self, LearnError> {
+        let end_with_parent =
+            || set_pdeathsig(Signal::SIGKILL).map_err(|errno| StepFailure::new(StepId::DEATH_SIGNAL, errno));
+        let plan = ForkPlan::prepare(ForkOptions::default())?;
+        Ok(Self(plan.spawn(&end_with_parent, || {
+            loop {
+                pause();
+            }
+        })?))
+    }
+
+    /// Opens the memory of a child, before it has written what it is to write.
+    ///
+    /// # Errors
+    /// [`LearnError`]; the caller needs the same rights as for `PTRACE_MODE_READ`, see `ptrace(2)`.
+    pub fn observe(self, pid: u32) -> Result<Observer, LearnError> {
+        let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+        Ok(Observer {
+            maps: File::open(format!("/proc/{pid}/maps")).map_err(LearnError::Maps)?,
+            pagemap: File::open(format!("/proc/{pid}/pagemap")).map_err(LearnError::PageTable)?,
+            page: page.and_then(|page| page.try_into().ok()).ok_or(LearnError::PageSize)?,
+            _witness: self,
+        })
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        // It can only be gone already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A hold on the memory of a child. It stays readable when the child changes its user id or becomes non-dumpable.
 #[derive(Debug)]
 pub struct Observer {
     maps: File,
     pagemap: File,
     page: u64,
+    _witness: Witness,
 }
 
 impl Observer {
-    /// Opens the memory of a child, before it has written what it is to write.
-    ///
-    /// # Errors
-    /// [`LearnError`]; the caller needs the same rights as for `PTRACE_MODE_READ`, see `ptrace(2)`.
-    pub fn of(pid: u32) -> Result<Self, LearnError> {
-        let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
-        Ok(Self {
-            maps: File::open(format!("/proc/{pid}/maps")).map_err(LearnError::Maps)?,
-            pagemap: File::open(format!("/proc/{pid}/pagemap")).map_err(LearnError::PageTable)?,
-            page: page.and_then(|page| page.try_into().ok()).ok_or(LearnError::PageSize)?,
-        })
-    }
-
     /// What the child has written until now; it should wait meanwhile.
     ///
-    /// A page that is no file's and that only the child maps is one that it has written.
+    /// A page that is no file's and that only the child maps is one that it has written, as long as there is a witness.
     ///
     /// # Errors
     /// [`LearnError`].

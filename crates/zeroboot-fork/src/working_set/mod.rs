@@ -6,11 +6,12 @@
 //! itself, and the child finds its copy writable. That takes half the time, and the parent spares its own faults too.
 //!
 //! ```no_run
-//! use zeroboot_fork::working_set::Observer;
+//! use zeroboot_fork::working_set::Witness;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (pid, rehearse) = (1, || ());
-//! let mut observer = Observer::of(pid)?;
+//! let witness = Witness::new()?; // right before the fork of the child
+//! let mut observer = witness.observe(pid)?;
 //! rehearse(); // the child does what all children will do, and waits
 //! let set = observer.working_set()?;
 //! // ... and ends, with all that it has forked
@@ -34,7 +35,7 @@ use crate::huge::HUGE;
 
 pub use copy::{CopiedAtFork, CopyError};
 pub use huge::HugeCodeError;
-pub use learn::{LearnError, Observer};
+pub use learn::{LearnError, Observer, Witness};
 
 /// How much of a block has to be written, in pages of 512. A copy at one go takes less time than copies of these pages by the fork
 /// from 320 on (`docs/storms.md`); since it takes the memory of all of them, it is to be worth it.

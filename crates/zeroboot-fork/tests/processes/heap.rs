@@ -46,7 +46,8 @@ fn blocks_below(limit: usize, plan: &ForkPlan) -> u8 {
 }
 
 fn gaps(way: Way) -> Verdict {
-    let mut blocks: Vec<Vec<u8>> = (0..4000_usize).map(|n| vec![n.to_le_bytes()[0]; 24 + n * 37 % 5000]).collect();
+    let mut blocks: Vec<Vec<u8>> =
+        (0..4000_usize).map(|n| vec![n.to_le_bytes()[0]; 24 + n * 37 % 5000]).collect();
     let limit = blocks.iter().map(|block| block.as_ptr().addr()).max().expect("there are some");
     let mut index = 0;
     blocks.retain(|_| {

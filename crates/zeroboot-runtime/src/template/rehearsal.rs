@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::freeze::{WriteHeavy, WriteHeavyError};
-use zeroboot_fork::working_set::{CopiedAtFork, LearnError, Observer, WorkingSet};
+use zeroboot_fork::working_set::{CopiedAtFork, LearnError, Observer, Witness, WorkingSet};
 use zeroboot_fork::{Exit, ExitStatus, Forked, StepFailure, monotonic_ns};
 
 use super::child::{self, Request};
@@ -62,10 +62,14 @@ pub(super) fn rehearse(server: &mut Server<'_>, job: &[Vec<u8>]) -> Result<Rehea
         Ok(set) => set,
         Err(error) => return Ok(Rehearsal::Learned(Err(error))),
     };
+    let witness = match Witness::new() {
+        Ok(witness) => witness,
+        Err(error) => return Ok(Rehearsal::Learned(Err(error.into()))),
+    };
     let mut shell = server.next_shell()?;
     match server.fork(&mut shell, monotonic_ns()) {
         Ok((Forked::Parent(child), stamps)) => {
-            let observer = Observer::of(child.pid());
+            let observer = witness.observe(child.pid());
             server.hand_over(child, &shell, &report, stamps)?;
             drop((request, report));
             Ok(Rehearsal::Learned(observer.map_err(RehearsalError::from).and_then(|it| stage.watch(it, job))))
@@ -77,7 +81,7 @@ pub(super) fn rehearse(server: &mut Server<'_>, job: &[Vec<u8>]) -> Result<Rehea
                 sandbox.finish(0);
             }
             // Their descriptors are closed: no owner may be dropped.
-            std::mem::forget((stage, request, report, shell, fresh));
+            std::mem::forget((stage, witness, request, report, shell, fresh));
             Ok(Rehearsal::Sandbox(sandbox))
         }
         Err(failure) => {
@@ -128,6 +132,7 @@ impl Stage {
             }
         }
         let set = observer.working_set()?;
+        drop(observer);
         send(&HostWord::MEASURED)?;
         // Only when the whole sandbox is gone does the template share its pages with nobody.
         let mut ended = None;
