@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
 use nix::unistd::Pid;
-use tracing::warn;
+use tracing::{debug, warn};
 use zeroboot_isolation::cgroup::{Controller, LeafReader};
 use zeroboot_isolation::policy::{Cpus, StormAction, StormPolicy};
 use zeroboot_isolation::seal::Seal;
@@ -261,7 +261,8 @@ impl Lookout {
         self.before = parts.or(current.parts).unwrap_or(self.before);
 
         let (ms, peak_per_second, name) = (duration.as_millis(), peak.0, kind.map(Kind::name));
-        warn!(pid, faults, ms, peak_per_second, kind = name, "a storm of page faults has ended");
+        // One warning a storm is enough: the account has the rest.
+        debug!(pid, faults, ms, peak_per_second, kind = name, "a storm of page faults has ended");
         if self.storms.len() < Storm::MOST {
             let Current { seen, action, .. } = current;
             self.storms.push(Storm { began, seen, duration, faults, peak, kind, action });
