@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
 
-use super::population::fill;
+use super::population::{Ahead, fill};
 
 /// What a host says when its template serves.
 const READY: &str = "ready\n";
@@ -68,7 +68,7 @@ pub(crate) fn hold(size: usize) -> anyhow::Result<()> {
     if input.read_line(&mut String::new())? == 0 {
         return Ok(());
     }
-    let (pool, filled) = fill(&template, size)?;
+    let (pool, filled) = fill(&template, size, Ahead::Nothing)?;
     let reason = filled.ended.unwrap_or_default().replace('\n', " ");
     writeln!(output, "{}:{reason}", filled.parked).and_then(|()| output.flush())?;
     input.read_to_end(&mut Vec::new())?;

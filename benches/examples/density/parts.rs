@@ -5,7 +5,7 @@ use anyhow::{Context, ensure};
 use zeroboot::Template;
 
 use super::machine::{Snapshot, Taken};
-use super::population::fill;
+use super::population::{Ahead, fill};
 use super::table::Table;
 
 /// How many shells are parked for nobody. A template takes no more offers at once than its socket holds.
@@ -17,21 +17,21 @@ pub(crate) fn measure(many: usize) -> anyhow::Result<String> {
     // A rehearsal that fails teaches nothing: no page is pinned, so that no fork copies one.
     let untaught = Template::python().without_site().rehearsal("raise SystemExit(1)").build()?;
     ensure!(untaught.copied_pages().is_none(), "the rehearsal has not failed");
-    let uncopied = sandboxes(&untaught, many)?;
+    let uncopied = sandboxes(&untaught, many, Ahead::Nothing)?;
     drop(untaught);
     let template = super::template()?;
     let pages = template.copied_pages().context("no page is pinned: RUST_LOG=warn says why")?;
-    let whole = sandboxes(&template, many)?;
+    let whole = sandboxes(&template, many, Ahead::Nothing)?;
+    let ran = sandboxes(&template, many, Ahead::Rehearsal)?;
 
     let mut table =
-        Table::new(["KiB each", "shell", "+ process", "+ copied pages", "sandbox", "process, not pinned"]);
-    let kinds = || [&shells, &uncopied, &whole];
+        Table::new(["KiB each", "shell", "process", "copied by the fork", "parked", "having run"]);
+    let kinds = || [&shells, &uncopied, &whole, &ran];
     let mut row = |name: &str, of: &dyn Fn(&Taken) -> f64| {
-        let [shell, uncopied, whole] = kinds().map(of);
-        let parts = [shell, uncopied - shell, whole - uncopied, whole, uncopied];
-        let words = parts.map(|kib| format!("{kib:.1}"));
-        let [shell, process, copied, whole, uncopied] = words;
-        table.row([name.to_owned(), shell, process, copied, whole, uncopied]);
+        let [shell, uncopied, whole, ran] = kinds().map(of);
+        let parts = [shell, uncopied - shell, whole - uncopied, whole, ran];
+        let [shell, process, copied, whole, ran] = parts.map(|kib| format!("{kib:.1}"));
+        table.row([name.to_owned(), shell, process, copied, whole, ran]);
     };
     row("in all", &|taken| taken.all);
     for (index, part) in whole.parts.iter().enumerate() {
@@ -61,9 +61,9 @@ struct Snapshots {
     during: Snapshot,
 }
 
-fn sandboxes(template: &Template, many: usize) -> anyhow::Result<Taken> {
+fn sandboxes(template: &Template, many: usize, ahead: Ahead) -> anyhow::Result<Taken> {
     let before = Snapshot::settled()?;
-    let (pool, filled) = fill(template, many)?;
+    let (pool, filled) = fill(template, many, ahead)?;
     ensure!(filled.ended.is_none(), "{many} cannot be parked: {}", filled.ended.unwrap_or_default());
     let taken = Snapshot::settled()?.since(&before).each(many);
     drop(pool);

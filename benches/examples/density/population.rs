@@ -89,7 +89,7 @@ pub(crate) fn measure(asked: usize, others: &Template) -> anyhow::Result<String>
     let held_before = Family::find()?.held()?;
     let before = Snapshot::settled()?;
 
-    let (pool, mut filled) = fill(&template, own)?;
+    let (pool, mut filled) = fill(&template, own, Ahead::Nothing)?;
     let mut parked = filled.parked;
     let begun = Instant::now();
     for host in &mut hosts {
@@ -144,11 +144,23 @@ pub(crate) fn measure(asked: usize, others: &Template) -> anyhow::Result<String>
     Ok(findings.text())
 }
 
-/// Fills a pool of this size with sandboxes that have run nothing, as far as memory and time go.
-pub(crate) fn fill(template: &Template, size: usize) -> anyhow::Result<(Pool, Filled)> {
+/// What sandboxes have done before they are parked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    Nothing,
+    /// The code of the rehearsal, which prints a line.
+    Rehearsal,
+}
+
+/// Fills a pool of this size, as far as memory and time go.
+pub(crate) fn fill(template: &Template, size: usize, ahead: Ahead) -> anyhow::Result<(Pool, Filled)> {
     let begun = Instant::now();
     let bar = progress(size, "parked");
-    let pool = template.pool_with(PoolOptions::new(size).nothing_ahead())?;
+    let options = match ahead {
+        Ahead::Nothing => PoolOptions::new(size).nothing_ahead(),
+        Ahead::Rehearsal => PoolOptions::new(size),
+    };
+    let pool = template.pool_with(options)?;
     let (mut first, mut ninth) = (None, None);
     let (parked, ended) = loop {
         let counters = pool.counters();
@@ -193,7 +205,7 @@ fn too_long() -> String {
 /// What one takes, as few of them show.
 fn cost(template: &Template) -> anyhow::Result<Cost> {
     let (before, held_before) = (memory::settled()?, Family::find()?.held()?);
-    let (pool, filled) = fill(template, FEW)?;
+    let (pool, filled) = fill(template, FEW, Ahead::Nothing)?;
     ensure!(filled.ended.is_none(), "not even {FEW} can be parked: {}", filled.ended.unwrap_or_default());
     let (after, held) = (memory::settled()?, Family::find()?.held()?);
     drop(pool);
