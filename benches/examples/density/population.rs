@@ -231,7 +231,7 @@ impl Findings {
         #[expect(clippy::cast_precision_loss, reason = "a number of processes")]
         let (many, own, asked) = (self.parked as f64, *own as f64, self.asked as f64);
         let processes = self.processes;
-        writeln!(text, "{} sandboxes parked, of {}, by {processes} hosts", grouped(many), grouped(asked))?;
+        writeln!(text, "{} sandboxes parked, of {}; hosts: {processes}", grouped(many), grouped(asked))?;
         if let Some(ended) = ended {
             writeln!(text, "no more, since: {ended}")?;
         }
