@@ -1,4 +1,5 @@
-//! What the benchmarks share: the floor and other bare forks, and the functions that Rust templates are measured with.
+//! What the benchmarks share: the floor and other bare forks, the functions that Rust templates are measured with, and how much
+//! memory is left.
 //!
 //! The floor is a bare `clone3` in a small process with one thread, to the child's first instruction. The measuring
 //! program is neither small nor single-threaded, so programs of their own measure it and its like: the examples of
@@ -13,6 +14,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use zeroboot_fork::monotonic_ns;
+
+pub mod memory;
 
 zeroboot::function! {
     name: "now",

@@ -1,15 +1,14 @@
 //! The figures of many Python sandboxes at once: how many a second, how long a thousand take, what memory they hold.
 
-use std::fs;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::OwnedFd;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, anyhow, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{SysconfVar, sysconf};
 use zeroboot::{Input, Output, PoolOptions, Request, Template};
+use zeroboot_benches::memory::{available, settled};
 
 use super::figures;
 use super::process::{RESULT, await_readable};
@@ -26,9 +25,6 @@ const ANSWER_AND_LIVE: &str = "print(1+1, flush=True)\nimport sys\nsys.stdin.rea
 
 /// How long a thousand may take to park, and each of them may live: never near.
 const PATIENCE: Duration = Duration::from_secs(120);
-
-/// How long memory that was given back may take to be free.
-const SETTLING: Duration = Duration::from_secs(2);
 
 /// Which share of what the sandboxes took may be missing, or too much, when they are gone.
 const UNEXPLAINED: f64 = 0.25;
@@ -185,46 +181,6 @@ fn allow_descriptors() -> anyhow::Result<()> {
         setrlimit(Resource::RLIMIT_NOFILE, needed, hard)?;
     }
     Ok(())
-}
-
-/// `MemAvailable`, when what others gave back just now is in it.
-fn settled() -> anyhow::Result<u64> {
-    const PAUSE: Duration = Duration::from_millis(100);
-    const STILL_KIB: u64 = 512;
-    let begun = Instant::now();
-    let mut last = available()?;
-    loop {
-        thread::sleep(PAUSE);
-        let now = available()?;
-        if now.abs_diff(last) < STILL_KIB || begun.elapsed() > SETTLING {
-            return Ok(now);
-        }
-        last = now;
-    }
-}
-
-/// What is available, in KiB: `MemAvailable`, and what each processor keeps free for itself, which since Linux 6.7 can be
-/// hundreds of MiB after much was freed, and which `MemAvailable` leaves out. See `proc_meminfo(5)`, and `pagesets` in
-/// `/proc/zoneinfo`.
-fn available() -> anyhow::Result<u64> {
-    Ok(free_or_won_back()? + kept_by_processors()?)
-}
-
-fn kept_by_processors() -> anyhow::Result<u64> {
-    let zones = fs::read_to_string("/proc/zoneinfo").context("cannot read /proc/zoneinfo")?;
-    let counts = zones.lines().filter_map(|line| line.trim().strip_prefix("count:"));
-    let pages: u64 = counts.map(|count| count.trim().parse::<u64>()).sum::<Result<_, _>>()?;
-    let page = sysconf(SysconfVar::PAGE_SIZE)?.context("the size of a page")?;
-    Ok(pages * u64::try_from(page)? / 1024)
-}
-
-fn free_or_won_back() -> anyhow::Result<u64> {
-    let text = fs::read_to_string("/proc/meminfo").context("cannot read /proc/meminfo")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let Some(kib) = line.and_then(|line| line.trim().strip_suffix("kB")) else {
-        bail!("/proc/meminfo has no MemAvailable")
-    };
-    Ok(kib.trim().parse()?)
 }
 
 #[cfg(test)]

@@ -40,7 +40,8 @@ pub(super) struct Parked {
     pub(super) sandbox: Sandbox,
 }
 
-/// The parked sandboxes, the longest parked first.
+/// The parked sandboxes, the longest parked first: so their numbers rise, and those of older generations come before those of
+/// the current one. Nothing here walks them all, however many there are.
 #[derive(Debug, Default)]
 pub(super) struct Stock {
     pub(super) parked: VecDeque<Parked>,
@@ -50,20 +51,20 @@ pub(super) struct Stock {
 }
 
 impl Stock {
-    /// How many are of this generation.
+    /// How many are of this generation, which is the current one.
     pub(super) fn of(&self, generation: &Arc<Generation>) -> usize {
-        self.parked.iter().filter(|parked| parked.sandbox.is_of(generation)).count()
+        self.parked.len() - self.parked.partition_point(|parked| !parked.sandbox.is_of(generation))
     }
 
-    /// Takes out the first that is of another generation.
+    /// Takes out the first, if it is of another generation than the current one.
     pub(super) fn take_older(&mut self, generation: &Arc<Generation>) -> Option<Parked> {
-        let index = self.parked.iter().position(|parked| !parked.sandbox.is_of(generation))?;
-        self.parked.remove(index)
+        let first = self.parked.front()?;
+        if first.sandbox.is_of(generation) { None } else { self.parked.pop_front() }
     }
 
     /// Takes out this one, if nobody has claimed it.
     pub(super) fn take(&mut self, number: u64) -> Option<Parked> {
-        let index = self.parked.iter().position(|parked| parked.number == number)?;
+        let index = self.parked.binary_search_by_key(&number, |parked| parked.number).ok()?;
         self.parked.remove(index)
     }
 }
