@@ -95,6 +95,7 @@ impl<'a> Hearing<'a> {
     fn all_serve(&self) -> bool {
         self.silent.is_empty() && self.sockets.len() == usize::from(self.recipe.processes.get())
     }
+
     /// Reads a word of one of those that were silent.
     fn hear(&mut self, place: usize) -> Result<Heard, BuildError> {
         let process = self.silent[place];
