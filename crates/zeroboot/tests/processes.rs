@@ -73,9 +73,25 @@ fn figure(process: Pid, file: &str, name: &str) -> Result<u64, Failed> {
     number.ok_or_else(|| format!("no {name} in {file}").into())
 }
 
-/// How often each has waited: one that nobody asks waits on and on, which is once.
+/// How often each has waited: one that nobody asks waits on and on, which is once. Told when nothing has changed for a while.
 fn waits() -> Result<Vec<u64>, Failed> {
-    processes().into_iter().map(|process| figure(process, "status", "voluntary_ctxt_switches")).collect()
+    const CALM: Duration = Duration::from_millis(50);
+    let found = processes();
+    let deadline = Instant::now() + PATIENCE;
+    let (mut last, mut since) = (Vec::new(), Instant::now());
+    while since.elapsed() < CALM {
+        if Instant::now() > deadline {
+            return Err(format!("never calm: {last:?}").into());
+        }
+        std::thread::yield_now();
+        let waits = found.iter().map(|process| figure(*process, "status", "voluntary_ctxt_switches"));
+        let waits = waits.collect::<Result<Vec<_>, _>>()?;
+        let status = |process| std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        if waits != last || !found.iter().all(|process| status(process).contains("State:\tS")) {
+            (last, since) = (waits, Instant::now());
+        }
+    }
+    Ok(last)
 }
 
 /// A file in a place of its own, removed at the end.
@@ -333,7 +349,7 @@ fn pool() -> Result<(), Failed> {
         if Instant::now() > deadline {
             return Err(format!("{:?}", pool.counters()).into());
         }
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::yield_now();
     }
     for _ in 0..12 {
         let outcome = pool.run("print(3)")?;
