@@ -160,8 +160,8 @@ pub(crate) struct RunOptions {
     /// Keep so many sandboxes parked: made before they are asked for, so that each answers at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) pool: Option<u16>,
-    /// How many processes of the template fork the sandboxes, in turn; they share its memory. For machines with so many
-    /// processors that one process is what sandboxes wait for.
+    /// How many processes of the template fork the sandboxes, in turn; they share its memory. Where forks take long and there are
+    /// many processors.
     #[arg(long, value_name = "N", default_value_t = NonZeroU8::MIN)]
     pub(crate) template_processes: NonZeroU8,
     /// Draws which memory of the template its sandboxes share, copy and add: a file called .svg or .png. For root.

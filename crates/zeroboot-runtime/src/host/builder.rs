@@ -139,8 +139,8 @@ impl<What> TemplateBuilder<What> {
 
     /// Sets how many processes fork the sandboxes; one is the default.
     ///
-    /// A process makes one sandbox after another, on one processor. Where there are processors enough for it to be what callers wait
-    /// for (`docs/performance.md` says from how many on), more of them serve requests in turn. There is one warm-up: the
+    /// A process makes one sandbox after another, on one processor. Where a fork takes long, and there are processors enough for it to
+    /// be what callers wait for (`docs/performance.md` says when), more of them serve requests in turn. There is one warm-up: the
     /// others are forks of the first, share its memory, and each has for itself only what it has written, the pages that
     /// [each of its forks copies](Template::copied_pages) above all. These are pinned, and an ordinary user may pin only so many
     /// (`ulimit -l`), in all templates together. When one of the processes ends the template has ended.
