@@ -1,6 +1,7 @@
 //! What the command line looks like.
 
 use std::ffi::{OsStr, OsString};
+use std::num::NonZeroU8;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -159,6 +160,10 @@ pub(crate) struct RunOptions {
     /// Keep so many sandboxes parked: made before they are asked for, so that each answers at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) pool: Option<u16>,
+    /// How many processes of the template fork the sandboxes, in turn; they share its memory. Where forks take long and there are
+    /// many processors.
+    #[arg(long, value_name = "N", default_value_t = NonZeroU8::MIN)]
+    pub(crate) template_processes: NonZeroU8,
     /// Draws which memory of the template its sandboxes share, copy and add: a file called .svg or .png. For root.
     #[arg(long, value_name = "FILE", value_parser = picture)]
     pub(crate) map: Option<PathBuf>,

@@ -124,7 +124,8 @@ fn build(options: &RunOptions) -> Result<Sandboxes, Failure> {
     let mut builder = Template::python()
         .interpreter(&options.python)
         .policy(policy(options)?)
-        .parked_shells(usize::try_from(options.parallel).unwrap_or(1) + 1);
+        .parked_shells(usize::try_from(options.parallel).unwrap_or(1) + 1)
+        .processes(options.template_processes);
     for module in &options.import {
         builder = builder.import(module);
     }

@@ -118,12 +118,17 @@ fn json_of_memory() -> Result<(), Failed> {
 }
 
 fn many() -> Result<(), Failed> {
-    let output = zeroboot(&["--json", "--count", "5", "--parallel", "2", "-c", "print(1)"]).output()?;
-    let documents = documents(&output)?;
-    let fine = documents.len() == 6
-        && documents[..5].iter().all(|document| document["stdout"] == "1\n")
-        && documents[5]["succeeded"] == 5;
-    expect("five and a summary", fine, &output)
+    for processes in ["1", "2"] {
+        let arguments = ["--json", "--template-processes", processes, "--count", "5", "--parallel", "2"];
+        let output = zeroboot(&arguments).args(["-c", "print(1)"]).output()?;
+        let documents = documents(&output)?;
+        let fine = documents.len() == 6
+            && documents[..5].iter().all(|document| document["stdout"] == "1\n")
+            && documents[5]["succeeded"] == 5;
+        expect("five and a summary", fine, &output)?;
+    }
+    let output = zeroboot(&["--template-processes", "0", "-c", "1"]).output()?;
+    expect("none", output.status.code() == Some(125), &output)
 }
 
 fn parked() -> Result<(), Failed> {

@@ -49,7 +49,8 @@ int zeroboot_write_heavy(const void *start, size_t length);
 /*
  * Audits the process, seals it, and serves. Returns 0 once per sandbox, in the sandbox: a hardened copy of this process,
  * with no descriptor but 0, 1, 2 and the channel. Returns -1 in the template when it cannot serve (the host knows why)
- * or when the host has gone. The process must have one thread. ZEROBOOT_FDS is taken out of the environment.
+ * or when the host has gone. The process must have one thread. ZEROBOOT_FDS is taken out of the environment. Where the host
+ * wants several processes of the template, this one forks itself meanwhile; none of them returns but as said.
  *
  * before: called once, before the first fork. in_child: called in each sandbox. Both may be NULL.
  */

@@ -1,5 +1,6 @@
 //! What a template is to be, step by step.
 
+use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ pub struct TemplateBuilder<What> {
     environment: Vec<(String, String)>,
     heap: Heap,
     shells: usize,
+    processes: NonZeroU8,
     patience: Duration,
 }
 
@@ -66,6 +68,7 @@ impl<What> TemplateBuilder<What> {
             environment: Vec::new(),
             heap: Heap::Usual,
             shells: Self::SHELLS,
+            processes: NonZeroU8::MIN,
             patience: Self::WARM_UP_LIMIT,
         }
     }
@@ -134,6 +137,21 @@ impl<What> TemplateBuilder<What> {
         self
     }
 
+    /// Sets how many processes fork the sandboxes; one is the default.
+    ///
+    /// A process makes one sandbox after another, on one processor. Where a fork takes long, and there are processors enough for it to
+    /// be what callers wait for (`docs/performance.md` says when), more of them serve requests in turn. There is one warm-up: the
+    /// others are forks of the first, share its memory, and each has for itself only what it has written, the pages that
+    /// [each of its forks copies](Template::copied_pages) above all. These are pinned, and an ordinary user may pin only so many
+    /// (`ulimit -l`), in all templates together. When one of the processes ends the template has ended.
+    ///
+    /// The [parked shells](Self::parked_shells) are shared out among them, at least one to each.
+    #[must_use]
+    pub fn processes(mut self, count: NonZeroU8) -> Self {
+        self.processes = count;
+        self
+    }
+
     /// Sets how long the warm-up may take.
     #[must_use]
     pub fn warm_up_limit(mut self, limit: Duration) -> Self {
@@ -156,6 +174,7 @@ impl<What> TemplateBuilder<What> {
             environment: self.environment,
             heap: self.heap,
             shells: self.shells,
+            processes: self.processes,
             patience: self.patience,
         })
     }

@@ -128,6 +128,11 @@ pub enum BuildError {
 with_cause!(BuildError, SpawnError, RunError);
 
 impl BuildError {
+    /// From what a socket to this peer has answered.
+    pub(super) fn talk(peer: &'static str) -> impl FnOnce(Errno) -> Self {
+        move |source| Self::Talk { peer, source }
+    }
+
     /// From an audit's report, whose lines are `finding; remedy`.
     pub(super) fn unsafe_to_fork(report: &str) -> Self {
         let lines = report

@@ -1,21 +1,19 @@
 //! One living template: its processes, and the sockets to them.
 
-use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tracing::{debug, debug_span, error};
-use zeroboot_fork::fd::{self, Waiting};
+use tracing::{debug, debug_span};
+use zeroboot_fork::fd;
 use zeroboot_isolation::cgroup::{Controller, Controllers, GroupReader};
 use zeroboot_isolation::policy::{Policy, Protection, Protections, Rule, StormAction};
 use zeroboot_isolation::seal::SealReader;
 use zeroboot_isolation::world::IdMap;
 
+use super::controls::{Controls, Hearing, warden_says};
 use super::embedded::WARDEN;
 use super::error::BuildError;
 use super::meter::Meter;
@@ -23,17 +21,13 @@ use super::metrics::Metrics;
 use super::ready::Ready;
 use super::recipe::Recipe;
 use super::wear::Wear;
-use crate::protocol::{
-    CgroupSetup, FromTemplate, FromWarden, MadeGroup, NoGroup, TEXT_LIMIT, TemplateSetup, ToWarden,
-};
-
-/// How much of what a warm-up prints is kept, in bytes: its end.
-const SAID_LIMIT: usize = 16 * 1024;
+use crate::protocol::{CgroupSetup, FromWarden, MadeGroup, NoGroup, TemplateSetup, ToWarden};
 
 /// A template that serves. Dropping it ends the template and every sandbox of it, and waits until they are gone.
 #[derive(Debug)]
 pub(super) struct Generation {
-    control: Option<OwnedFd>,
+    /// Once it serves.
+    controls: Option<Controls>,
     warden: Option<OwnedFd>,
     process: Child,
     seals: SealReader,
@@ -60,11 +54,10 @@ impl Generation {
 
         let seals = SealReader::new()?;
         let process = start_warden(far_warden)?;
-        let (control, warden) = (Some(control), Some(warden));
         let policy = recipe.policy;
         let mut generation = Self {
-            control,
-            warden,
+            controls: None,
+            warden: Some(warden),
             process,
             seals,
             meter: None,
@@ -83,14 +76,18 @@ impl Generation {
         let controllers = generation.group.as_ref().map(GroupReader::controllers);
         let first = serde_json::to_vec(&TemplateSetup {
             huge_heap_bytes: recipe.huge_heap(),
+            template_processes: recipe.processes,
             ..TemplateSetup::new(&recipe.policy, ids, controllers, rehearsal.len())
         })
         .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
         for packet in [first].iter().chain(&rehearsal) {
             // A template that is gone already has more to say about itself than this error.
-            let _ = fd::send(generation.control(), packet, &[]);
+            let _ = fd::send(control.as_fd(), packet, &[]);
         }
-        generation.ready = generation.await_serving(recipe, output.into())?;
+        let hearing = Hearing::new(recipe, generation.warden(), control);
+        let (controls, ready) = hearing.await_serving(output.into())?;
+        generation.controls = Some(controls);
+        generation.ready = ready;
         let meter = Meter::of(generation.process.id());
         metrics.serves(meter.template());
         generation.meter = Some(meter);
@@ -98,9 +95,9 @@ impl Generation {
         Ok(generation)
     }
 
-    /// Where requests go.
-    pub(super) fn control(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.control.as_ref().expect("taken in drop only").as_fd()
+    /// Where the next request goes.
+    pub(super) fn control(&self) -> BorrowedFd<'_> {
+        self.controls.as_ref().expect("set by build, and taken in drop only").next()
     }
 
     /// How its sandboxes are looked at.
@@ -149,14 +146,14 @@ impl Generation {
         &self.metrics
     }
 
-    fn warden(&self) -> std::os::fd::BorrowedFd<'_> {
+    fn warden(&self) -> BorrowedFd<'_> {
         self.warden.as_ref().expect("taken in drop only").as_fd()
     }
 
     fn set_up(&mut self, setup: &[u8], fds: Vec<OwnedFd>, ids: IdMap) -> Result<(), BuildError> {
         let borrowed: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
-        fd::send(self.warden(), setup, &borrowed).map_err(talk("warden"))?;
-        match self.warden_says()? {
+        fd::send(self.warden(), setup, &borrowed).map_err(BuildError::talk("warden"))?;
+        match warden_says(self.warden())? {
             FromWarden::Unshared(Ok(group)) => self.group = group.map(open_group).transpose()?,
             FromWarden::Unshared(Err(cause)) => {
                 debug!(cause, "no cgroup: each process is limited for itself")
@@ -168,102 +165,10 @@ impl Generation {
                 return Err(BuildError::Cgroup { cause, remedy });
             }
             FromWarden::Failed(text) => return Err(BuildError::Warden(text)),
-            FromWarden::TemplateEnded(_) => return Err(talk("warden")(Errno::EBADMSG)),
+            FromWarden::TemplateEnded(_) => return Err(BuildError::talk("warden")(Errno::EBADMSG)),
         }
         ids.write(self.process.id())?;
-        fd::send(self.warden(), &ToWarden::Mapped.encode(), &[]).map_err(talk("warden"))
-    }
-
-    fn warden_says(&self) -> Result<FromWarden, BuildError> {
-        let mut packet = vec![0; 1 + TEXT_LIMIT];
-        let length = fd::receive_bytes(self.warden(), &mut packet, Waiting::Block).map_err(talk("warden"))?;
-        FromWarden::decode(&packet[..length])
-            .ok_or_else(|| BuildError::Warden("the warden ended without a word".to_owned()))
-    }
-
-    /// Waits for the template's word, and keeps what the warm-up prints meanwhile. Gives how many pages each fork copies,
-    /// and how much memory is frozen.
-    fn await_serving(&self, recipe: &Recipe, output: OwnedFd) -> Result<Ready, BuildError> {
-        let deadline = Instant::now() + recipe.patience;
-        let mut output = std::fs::File::from(output);
-        let mut printing = true;
-        let mut said = Vec::new();
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(BuildError::TooSlow(recipe.patience));
-            }
-            let mut sources = [
-                PollFd::new(self.control(), PollFlags::POLLIN),
-                PollFd::new(self.warden(), PollFlags::POLLIN),
-                PollFd::new(output.as_fd(), PollFlags::POLLIN),
-            ];
-            let listened = if printing { &mut sources[..] } else { &mut sources[..2] };
-            let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            match poll(listened, timeout) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(talk("template")(errno)),
-            }
-            let [control, warden, prints] = sources.map(|source| source.any() == Some(true));
-            if printing && prints {
-                printing = keep_end(&mut output, &mut said);
-            } else if control {
-                return self.template_says(recipe, &said, None);
-            } else if warden {
-                // The template's word may have come just before its end.
-                let word = self.warden_says()?;
-                return self.template_says(recipe, &said, Some(word));
-            }
-        }
-    }
-
-    /// Reads the template's word; where there is none, the warden's says why, which may have been read before.
-    fn template_says(
-        &self,
-        recipe: &Recipe,
-        said: &[u8],
-        warden: Option<FromWarden>,
-    ) -> Result<Ready, BuildError> {
-        let mut packet = vec![0; 1 + TEXT_LIMIT];
-        let mut receive = || fd::receive_bytes(self.control(), &mut packet, Waiting::DontWait);
-        let received = match receive() {
-            // It left its setup unread. That is told once, before the words that are still there.
-            Err(Errno::ECONNRESET) => receive(),
-            received => received,
-        };
-        let length = match received {
-            Ok(length) => length,
-            Err(Errno::EAGAIN) => 0,
-            Err(errno) => return Err(talk("template")(errno)),
-        };
-        let said = String::from_utf8_lossy(said).trim().to_owned();
-        let last_line = |text: &str| text.trim().lines().last().unwrap_or("without a word").to_owned();
-        match FromTemplate::decode(&packet[..length]) {
-            Some(FromTemplate::Serving(memory)) => {
-                if !said.is_empty() {
-                    debug!(%said, "what the warm-up printed");
-                }
-                Ok(Ready::told(memory))
-            }
-            Some(FromTemplate::WarmUp(text)) => {
-                Err(BuildError::WarmUp { cause: last_line(&text), text, said })
-            }
-            Some(FromTemplate::WarmFile(text)) => {
-                let path = recipe.warm_file().unwrap_or_default();
-                Err(BuildError::WarmCode { path, cause: last_line(&text), text, said })
-            }
-            Some(FromTemplate::Unsafe(findings)) => Err(BuildError::unsafe_to_fork(findings.trim())),
-            Some(FromTemplate::Seal(cause)) => {
-                error!(cause, "the template cannot be sealed");
-                Err(BuildError::Seal(cause))
-            }
-            None => Err(match warden.map_or_else(|| self.warden_says(), Ok) {
-                Ok(FromWarden::TemplateEnded(how)) => BuildError::Died { how, said },
-                Ok(FromWarden::Failed(text)) => BuildError::Warden(text),
-                Ok(FromWarden::Unshared(_) | FromWarden::NoGroup(_)) => talk("warden")(Errno::EBADMSG),
-                Err(error) => error,
-            }),
-        }
+        fd::send(self.warden(), &ToWarden::Mapped.encode(), &[]).map_err(BuildError::talk("warden"))
     }
 }
 
@@ -300,7 +205,7 @@ fn open_group(made: MadeGroup) -> Result<GroupReader, BuildError> {
 impl Drop for Generation {
     fn drop(&mut self) {
         // The warden ends when its socket closes, and the kernel ends everything below it.
-        drop((self.control.take(), self.warden.take()));
+        drop((self.controls.take(), self.warden.take()));
         if let Err(error) = self.process.wait() {
             tracing::warn!(%error, "the warden cannot be waited for");
         }
@@ -325,23 +230,6 @@ fn start_warden(socket: OwnedFd) -> Result<Child, BuildError> {
         .map_err(|source| BuildError::Resource { what: "the warden", source })
 }
 
-/// Reads once, and keeps the end of all that was read; whether there may be more.
-fn keep_end(output: &mut impl Read, said: &mut Vec<u8>) -> bool {
-    let mut piece = [0; 4096];
-    match output.read(&mut piece) {
-        Ok(0) | Err(_) => false,
-        Ok(length) => {
-            said.extend_from_slice(&piece[..length]);
-            said.drain(..said.len().saturating_sub(SAID_LIMIT));
-            true
-        }
-    }
-}
-
 fn resource(what: &'static str) -> impl FnOnce(Errno) -> BuildError {
     move |errno| BuildError::Resource { what, source: errno.into() }
-}
-
-fn talk(peer: &'static str) -> impl FnOnce(Errno) -> BuildError {
-    move |source| BuildError::Talk { peer, source }
 }

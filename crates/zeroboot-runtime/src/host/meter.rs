@@ -143,12 +143,9 @@ pub fn page_map_of(pid: u32) -> Result<PageMap, PageMapError> {
         SampleError::Permission { .. } => PageMapError::Hidden(pid),
         source => PageMapError::Sample { pid, source },
     };
-    // What its shell is the first process of.
-    let is_sandbox = numbers(pid).is_some_and(|numbers| numbers.last() != Some(&1));
-    let stage = parent(pid).filter(|stage| is_sandbox && is_warden(*stage));
+    let stage = parent(pid).filter(|stage| is_warden(*stage) && is_sandbox(pid, *stage));
     let stage = stage.ok_or(PageMapError::NoSandbox(pid))?;
-    let template = template_below(stage).filter(|template| *template != pid_t(pid));
-    let template = template.ok_or(PageMapError::NoSandbox(pid))?;
+    let template = template_below(stage).ok_or(PageMapError::NoSandbox(pid))?;
     let mut sampler = Sampler::new();
     let baseline = sampler.baseline(template).map_err(sample)?;
     let map = sampler.against(Arc::new(baseline)).page_map(pid_t(pid)).map_err(sample)?;
@@ -161,15 +158,24 @@ fn is_warden(pid: u32) -> bool {
     program.is_ok_and(|program| program.to_string_lossy().starts_with("/memfd:zeroboot-warden"))
 }
 
-/// The only one of the warden's processes that shares a pid namespace with the warden's second stage.
+/// Whether it is in a pid namespace of its own below the warden's, and not as its first process, which is the shell.
+fn is_sandbox(pid: u32, stage: u32) -> bool {
+    let (Some(own), Some(warden)) = (numbers(pid), numbers(stage)) else { return false };
+    own.len() > warden.len() && own.last() != Some(&1)
+}
+
+/// The first process of the template. Its twins have the same memory but for what each has written since, which is the same pages.
 fn template_of(warden: u32) -> Option<Pid> {
     template_below(*children(warden)?.first()?)
 }
 
+/// Of those that share a pid namespace with the warden's second stage, all of which are processes of the template, the one with
+/// the lowest number there.
 fn template_below(stage: u32) -> Option<Pid> {
     let depth = numbers(stage)?.len();
-    let is_template = |pid: &u32| numbers(*pid).is_some_and(|numbers| numbers.len() == depth);
-    children(stage)?.into_iter().find(is_template).map(pid_t)
+    let number = |pid: u32| numbers(pid).filter(|numbers| numbers.len() == depth)?.last().copied();
+    let numbered = children(stage)?.into_iter().filter_map(|pid| Some((number(pid)?, pid)));
+    numbered.min().map(|(_, pid)| pid_t(pid))
 }
 
 /// See `proc_tid_children(5)`.

@@ -8,6 +8,7 @@
 //! | `interpreter` | finds the real Python behind a shim or a virtualenv |
 //! | `embedded` | the warden and the library, as memory files |
 //! | `generation` | one living template: its processes and sockets |
+//! | `controls` | the sockets by which it is asked, and its words until it serves |
 //! | `template` | the handle: asks, and builds again when the template has died |
 //! | `wear` | how worn that is, and when another one takes its place |
 //! | `pool` | sandboxes that are made before they are asked for |
@@ -22,6 +23,7 @@
 //! there is no dispatcher. Every byte from a sandbox is hostile. Never here: code that runs in a template.
 
 mod builder;
+mod controls;
 mod embedded;
 mod error;
 mod examine;

@@ -32,6 +32,15 @@ impl Ready {
             huge_heap: huge_heap(memory.heap),
         }
     }
+
+    /// The same, when another process of the template has told this: the pages that its forks copy are its own, all else is shared.
+    pub(super) fn and_of_another(self, memory: PreparedMemory) -> Self {
+        if self.copied_pages.is_none() {
+            // It has been said why.
+            return self;
+        }
+        Self { copied_pages: self.copied_pages.min(copied_pages(memory.copied)), ..self }
+    }
 }
 
 fn copied_pages(copied: CopiedPages) -> Option<u64> {

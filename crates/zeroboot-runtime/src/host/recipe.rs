@@ -1,6 +1,7 @@
 //! What a template is made of, kept so that it can be made again.
 
 use std::fs::File;
+use std::num::NonZeroU8;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub(super) struct Recipe {
     pub(super) environment: Vec<(String, String)>,
     pub(super) heap: Heap,
     pub(super) shells: usize,
+    pub(super) processes: NonZeroU8,
     pub(super) patience: Duration,
 }
 
@@ -151,6 +153,7 @@ impl Recipe {
             cgroup,
             extras: extras.len(),
             shells: self.shells,
+            template_processes: self.processes,
             tmp_bytes: self.policy.limits.tmp.0,
             protections: self.policy.protections.to_bits(),
             loopback: self.policy.network == Network::Loopback,

@@ -6,8 +6,8 @@
 //! | socket | between | trusted |
 //! |---|---|---|
 //! | warden | host ↔ warden | yes |
-//! | control | host → template | yes |
-//! | link | warden ↔ template | yes |
+//! | control | host → template; one per process of it | yes |
+//! | link | warden ↔ template; one per process of it | yes |
 //! | report | template, then warden → host; one per sandbox | yes: the sandbox never holds it |
 //! | channel | host ↔ sandbox | the first packet only: it is sent before user code starts |
 

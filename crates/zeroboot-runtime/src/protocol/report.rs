@@ -136,6 +136,12 @@ pub enum LinkMessage {
         /// The number of the shell.
         shell: u64,
     },
+    /// First process of the template to warden, with the warden's end of another link: this process (in the template's
+    /// numbering) is at the other one, and forks sandboxes as well.
+    Twin {
+        /// The process.
+        pid: u32,
+    },
 }
 
 impl LinkMessage {
@@ -149,13 +155,14 @@ impl LinkMessage {
             Self::Parked { shell, user } => [1, shell, u64::from(user)],
             Self::Joined { shell, pid } => [2, shell, u64::from(pid)],
             Self::Wasted { shell } => [3, shell, 0],
+            Self::Twin { pid } => [4, u64::from(pid), 0],
         })
     }
 
     /// Reads a packet.
     ///
     /// # Errors
-    /// [`Malformed`] when it is none of the three.
+    /// [`Malformed`] when it is none of these.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let malformed = Malformed { expected: "link message", length: bytes.len() };
         let number = |word: u64| u32::try_from(word).map_err(|_| malformed);
@@ -163,6 +170,7 @@ impl LinkMessage {
             Some([1, shell, user]) => Ok(Self::Parked { shell, user: number(user)? }),
             Some([2, shell, pid]) => Ok(Self::Joined { shell, pid: number(pid)? }),
             Some([3, shell, 0]) => Ok(Self::Wasted { shell }),
+            Some([4, pid, 0]) => Ok(Self::Twin { pid: number(pid)? }),
             _ => Err(malformed),
         }
     }

@@ -1,5 +1,6 @@
 //! Building a template: what the host tells the warden, and how the two others answer.
 
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,10 @@ pub struct Setup {
     pub cgroup: Option<CgroupSetup>,
     /// How many descriptors follow those of control and warm-up.
     pub extras: usize,
-    /// How many shells are kept parked.
+    /// How many shells are kept parked, for all processes of the template together.
     pub shells: usize,
+    /// How many processes fork the sandboxes.
+    pub template_processes: NonZeroU8,
     /// Size limit of each private file system of a sandbox, in bytes.
     pub tmp_bytes: u64,
     /// How much each protection is wanted, as [`Protections::to_bits`] has it.
@@ -117,12 +120,14 @@ pub struct TemplateSetup {
     pub loopback: bool,
     /// How much heap is set apart for huge pages, in bytes; none: heap is as it is.
     pub huge_heap_bytes: Option<usize>,
+    /// How many processes fork the sandboxes, this one among them.
+    pub template_processes: NonZeroU8,
     /// How many packets follow: those of the job that is rehearsed. None: nothing but the hardening is.
     pub rehearsal: usize,
 }
 
 impl TemplateSetup {
-    /// The limits of a policy, and the length of a rehearsal in packets; no heap is set apart.
+    /// The limits of a policy, and the length of a rehearsal in packets; no heap is set apart, and there is one process.
     #[must_use]
     pub fn new(policy: &Policy, ids: IdMap, group: Option<Controllers>, rehearsal: usize) -> Self {
         let limits = &policy.limits;
@@ -137,6 +142,7 @@ impl TemplateSetup {
             protections: policy.protections.to_bits(),
             loopback: policy.network == Network::Loopback,
             huge_heap_bytes: None,
+            template_processes: NonZeroU8::MIN,
             rehearsal,
         }
     }
@@ -313,9 +319,11 @@ pub struct PreparedMemory {
     pub heap: HugeHeap,
 }
 
-/// What the template tells the host, over the control socket, before it serves.
+/// What a process of the template tells the host, over its control socket, before it serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FromTemplate {
+    /// With the host's end of another control socket: there will be a twin at the other one. Of the first process only.
+    Twin,
     /// Warm, audited, frozen, rehearsed, sealed: requests are welcome.
     Serving(PreparedMemory),
     /// The warm-up failed.
@@ -334,6 +342,7 @@ impl FromTemplate {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             // Numbers and texts: there is nothing in them that JSON cannot hold.
+            Self::Twin => tagged(b't', ""),
             Self::Serving(memory) => tagged(b's', &serde_json::to_string(memory).unwrap_or_default()),
             Self::WarmUp(text) => tagged(b'w', text),
             Self::WarmFile(text) => tagged(b'f', text),
@@ -348,6 +357,7 @@ impl FromTemplate {
         let (tag, text) = bytes.split_first()?;
         let words = || String::from_utf8_lossy(text).into_owned();
         match tag {
+            b't' => Some(Self::Twin),
             b's' => serde_json::from_slice(text).ok().map(Self::Serving),
             b'w' => Some(Self::WarmUp(words())),
             b'f' => Some(Self::WarmFile(words())),

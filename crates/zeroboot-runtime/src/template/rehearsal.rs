@@ -175,18 +175,17 @@ fn receive<'a>(
     }
 }
 
-/// What of the template's memory was made ready for its forks.
+/// What of the template's memory was made ready for its forks, whichever of its processes they are of.
 pub(super) struct Learned {
-    pub(super) copied: CopiedPages,
+    /// What is still to be done in each process, or why nothing is.
+    pub(super) set: Result<WorkingSet, String>,
     pub(super) code: HugeCode,
     pub(super) heavy: HeavyMemory,
-    /// The pages are copied for as long as this is kept.
-    pub(super) kept: Option<CopiedAtFork>,
 }
 
-/// Has the kernel copy, at each fork, what was learned to be written, but for what is so much of a block that sandboxes copy
-/// it whole; and hand on what was learned to be executed of large libraries, and to be read of frozen memory.
-pub(super) fn use_what_was_learned(
+/// Has sandboxes copy what was learned to be written to most of a block as a whole, and forks hand on what was learned to be executed
+/// of large libraries.
+pub(super) fn share_what_was_learned(
     learned: Result<WorkingSet, RehearsalError>,
     declared: HeavyMemory,
     ready: &mut WriteHeavy,
@@ -195,8 +194,7 @@ pub(super) fn use_what_was_learned(
         Ok(set) => set,
         Err(error) => {
             let cause = format!("the rehearsal: {}", words::of(&error));
-            let copied = CopiedPages::None(cause);
-            return Ok(Learned { copied, code: HugeCode::Moved(0), heavy: declared, kept: None });
+            return Ok(Learned { set: Err(cause), code: HugeCode::Moved(0), heavy: declared });
         }
     };
     let mut heavy = match set.dense_blocks() {
@@ -209,11 +207,21 @@ pub(super) fn use_what_was_learned(
         Ok(bytes) => HugeCode::Moved(bytes),
         Err(error) => HugeCode::Not(words::of(&error)),
     };
-    let (copied, kept) = match set.copy_at_fork() {
+    Ok(Learned { set: Ok(set), code, heavy })
+}
+
+/// Has the kernel copy, at each fork of this process, what else was learned to be written, for as long as the second part is kept;
+/// and hand on what was learned to be read of frozen memory.
+pub(super) fn copy_at_fork(set: Result<WorkingSet, String>) -> (CopiedPages, Option<CopiedAtFork>) {
+    let set = match set {
+        Ok(set) => set,
+        Err(cause) => return (CopiedPages::None(cause), None),
+    };
+    let copied = match set.copy_at_fork() {
         Ok(kept) => (CopiedPages::Copied(kept.pages()), Some(kept)),
         Err(error) => (CopiedPages::None(words::of(&error)), None),
     };
     // After the copies: a fork hands on the page tables of mappings in which something was written.
     set.map_for_forks();
-    Ok(Learned { copied, code, heavy, kept })
+    copied
 }

@@ -5,9 +5,9 @@ use std::os::fd::AsFd;
 use nix::errno::Errno;
 use zeroboot_fork::audit::{AuditError, audit};
 use zeroboot_fork::fd::{self, Waiting};
+use zeroboot_fork::fill_heap_gaps;
 use zeroboot_fork::freeze::{WriteHeavy, WriteHeavyError};
 use zeroboot_fork::working_set::CopiedAtFork;
-use zeroboot_fork::{ForkOptions, ForkPlan, Parent, fill_heap_gaps};
 use zeroboot_isolation::child::{OwnUser, PrepareError, Prepared};
 use zeroboot_isolation::filter::{FilterError, Filters};
 use zeroboot_isolation::policy::Protection;
@@ -15,8 +15,8 @@ use zeroboot_isolation::template::{SealTemplateError, bound_template};
 
 use super::memory::{freeze_if_large, set_heap_apart, take_write_heavy};
 use super::rehearsal::{self, Learned, Rehearsal};
-use super::server::{Leaves, Server};
-use super::{Sandbox, Template};
+use super::server::{self, Equipment, Leaves, Server};
+use super::{Sandbox, Template, TwinError};
 use crate::protocol::{CHANNEL_FRAME, FromTemplate, Malformed, PreparedMemory, TemplateSetup};
 use crate::words;
 
@@ -41,6 +41,9 @@ pub enum ServeError {
     /// Memory was lost while it was made ready to be copied.
     #[error(transparent)]
     WriteHeavy(#[from] WriteHeavyError),
+    /// There are not as many processes as there should be.
+    #[error(transparent)]
+    Twin(#[from] TwinError),
     /// The process could not be sealed.
     #[error(transparent)]
     Seal(#[from] SealTemplateError),
@@ -64,16 +67,16 @@ pub enum ServeError {
 }
 
 /// Where the preparation leads.
-enum Ready<'a> {
-    /// In the template. The pages are copied at each fork for as long as the second part is kept.
-    Server(Box<Server<'a>>, Option<CopiedAtFork>),
+enum Ready {
+    /// In each process of the template. The pages are copied at each fork for as long as the second part is kept.
+    Server(Box<Equipment>, Option<CopiedAtFork>),
     /// In the child of the rehearsal.
     Sandbox(Sandbox),
 }
 
 impl Template {
-    /// Audits, rehearses, seals and serves. Returns once per sandbox, *in the sandbox*; in the template it does not
-    /// return until host or warden are gone.
+    /// Audits, rehearses, seals and serves, in as many processes as the host has asked for. Returns once per sandbox, *in the
+    /// sandbox*; in the template it does not return until host or warden are gone.
     ///
     /// # Errors
     /// [`ServeError`], in the template only; the host has been told why, and the process should end.
@@ -86,9 +89,9 @@ impl Template {
         fill_heap_gaps();
         self.close_extras();
         let sandbox = match self.prepare() {
-            Ok(Ready::Server(server, kept)) => {
-                let sandbox = server.run()?;
-                std::mem::forget(kept);
+            Ok(Ready::Server(mut equipment, kept)) => {
+                let sandbox = Server::new(&self, &mut equipment).run()?;
+                std::mem::forget((equipment, kept));
                 sandbox
             }
             Ok(Ready::Sandbox(sandbox)) => sandbox,
@@ -102,7 +105,7 @@ impl Template {
         Ok(sandbox)
     }
 
-    fn prepare(&self) -> Result<Ready<'_>, ServeError> {
+    fn prepare(&mut self) -> Result<Ready, ServeError> {
         let setup: TemplateSetup = serde_json::from_slice(&self.next_packet()?)?;
         let job = (0..setup.rehearsal).map(|_| self.next_packet()).collect::<Result<Vec<_>, _>>()?;
         let report = audit(&self.expected())?;
@@ -112,8 +115,7 @@ impl Template {
         let policy = setup.policy();
         let wants_filters = policy.protections.wants(Protection::Filter);
         let filters = wants_filters.then(|| Filters::compile(policy.network)).transpose()?;
-        let mut fork =
-            ForkPlan::prepare(ForkOptions { parent: Parent::CallersParent, ..ForkOptions::default() })?;
+        let mut fork = server::fork_plan()?;
         let prepared = Prepared::new(&policy, filters.as_ref())?;
         let own_user = if setup.own_user { OwnUser::Yes } else { OwnUser::No };
         let leaves = if setup.leaves { Leaves::Yes } else { Leaves::No };
@@ -124,24 +126,28 @@ impl Template {
         let frozen = freeze_if_large(&heavy);
         let heap = set_heap_apart(setup.huge_heap_bytes);
         fork.set_write_heavy(heavy);
-        let mut server = Server::new(self, fork, prepared, own_user, leaves);
+        let mut equipment = Box::new(Equipment::new(fork, prepared, own_user, leaves));
         let bounded = bound_template()?;
-        let Learned { copied, code, heavy, kept } = match rehearsal::rehearse(&mut server, &job)? {
-            Rehearsal::Learned(learned) => {
-                let mut heavy = server.fork.write_heavy().clone();
-                let learned = rehearsal::use_what_was_learned(learned, declared, &mut heavy)?;
-                server.fork.set_write_heavy(heavy);
-                learned
-            }
-            Rehearsal::Sandbox(sandbox) => {
-                std::mem::forget(server);
-                return Ok(Ready::Sandbox(sandbox));
-            }
-        };
+        let Learned { set, code, heavy } =
+            match rehearsal::rehearse(&mut Server::new(self, &mut equipment), &job)? {
+                Rehearsal::Learned(learned) => {
+                    let mut heavy = equipment.fork.write_heavy().clone();
+                    let learned = rehearsal::share_what_was_learned(learned, declared, &mut heavy)?;
+                    equipment.fork.set_write_heavy(heavy);
+                    learned
+                }
+                Rehearsal::Sandbox(sandbox) => {
+                    std::mem::forget(equipment);
+                    return Ok(Ready::Sandbox(sandbox));
+                }
+            };
+        self.multiply(setup.template_processes, &mut equipment)?;
+        // From here on in each process for itself.
+        let (copied, kept) = rehearsal::copy_at_fork(set);
         bounded.seal(filters.as_ref())?;
         self.tell(&FromTemplate::Serving(PreparedMemory { copied, code, frozen, heavy, heap }))
             .map_err(|source| ServeError::Socket { socket: "control", source })?;
-        Ok(Ready::Server(Box::new(server), kept))
+        Ok(Ready::Server(equipment, kept))
     }
 
     /// What the host says before it asks for sandboxes.

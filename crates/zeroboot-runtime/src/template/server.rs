@@ -6,7 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_fork::{Child, ForkError, ForkPlan, Forked, InChild, StepFailure, StepId, monotonic_ns};
+use zeroboot_fork::{
+    Child, ForkError, ForkOptions, ForkPlan, Forked, InChild, Parent, PrepareError, StepFailure, StepId,
+    monotonic_ns,
+};
 use zeroboot_isolation::child::{OwnUser, Prepared};
 use zeroboot_isolation::policy::UserId;
 
@@ -25,14 +28,36 @@ pub(super) struct Parked {
     pub(super) rules: Option<OwnedFd>,
 }
 
-/// A template with all that a fork needs.
-pub(super) struct Server<'a> {
-    template: &'a Template,
+/// All that a fork needs.
+pub(super) struct Equipment {
     pub(super) fork: ForkPlan,
     prepared: Prepared,
     own_user: OwnUser,
     leaves: Leaves,
     parked: VecDeque<Parked>,
+}
+
+impl Equipment {
+    pub(super) fn new(fork: ForkPlan, prepared: Prepared, own_user: OwnUser, leaves: Leaves) -> Self {
+        Self { fork, prepared, own_user, leaves, parked: VecDeque::with_capacity(64) }
+    }
+
+    /// What a new process of the template changes: the shells on offer are its parent's.
+    pub(super) fn become_twins(&mut self, fork: ForkPlan) {
+        self.fork = fork;
+        self.parked.clear();
+    }
+}
+
+/// A fork whose child is the warden's, as all processes below it are.
+pub(super) fn fork_plan() -> Result<ForkPlan, PrepareError> {
+    ForkPlan::prepare(ForkOptions { parent: Parent::CallersParent, ..ForkOptions::default() })
+}
+
+/// A process of a template, with its sockets.
+pub(super) struct Server<'a> {
+    template: &'a Template,
+    equipment: &'a mut Equipment,
 }
 
 /// Whether each shell comes with a cgroup.
@@ -43,14 +68,8 @@ pub(super) enum Leaves {
 }
 
 impl<'a> Server<'a> {
-    pub(super) fn new(
-        template: &'a Template,
-        fork: ForkPlan,
-        prepared: Prepared,
-        own_user: OwnUser,
-        leaves: Leaves,
-    ) -> Server<'a> {
-        Self { template, fork, prepared, own_user, leaves, parked: VecDeque::with_capacity(64) }
+    pub(super) fn new(template: &'a Template, equipment: &'a mut Equipment) -> Self {
+        Self { template, equipment }
     }
 
     /// Serves until host or warden are gone. Returns once per sandbox, in the sandbox.
@@ -73,7 +92,7 @@ impl<'a> Server<'a> {
                 Ok((Forked::Child(fresh), _)) => {
                     let sandbox = self.enter(&fresh, &request, &shell);
                     // Their descriptors are closed: no owner may be dropped.
-                    std::mem::forget((self, request, shell, report, fresh));
+                    std::mem::forget((request, shell, report, fresh));
                     return Ok(sandbox);
                 }
                 Err(failure) => self.refuse(&shell, &report, failure)?,
@@ -90,17 +109,17 @@ impl<'a> Server<'a> {
     ) -> Result<(Forked, SpawnStamps), StepFailure> {
         let failed = |errno| StepFailure::new(StepId::FORK, errno);
         // The directory is closed when the next sandbox is born.
-        self.fork.set_cgroup(shell.leaf.take()).map_err(|_| failed(Errno::EINVAL))?;
+        self.equipment.fork.set_cgroup(shell.leaf.take()).map_err(|_| failed(Errno::EINVAL))?;
         setns(&shell.pidfd, CloneFlags::CLONE_NEWPID).map_err(failed)?;
         let joined = monotonic_ns();
-        let forked = self.fork.fork().map_err(|error| failed(errno_of(&error)))?;
+        let forked = self.equipment.fork.fork().map_err(|error| failed(errno_of(&error)))?;
         Ok((forked, SpawnStamps { received, joined, cloned: monotonic_ns() }))
     }
 
     /// In the child: hardens it. Descriptors 0 to 3 are all that is open afterwards.
     pub(super) fn enter(&self, fresh: &InChild, request: &Request, shell: &Parked) -> Sandbox {
-        let place = request.place(shell, self.own_user);
-        Sandbox::new(child::enter(fresh, &self.prepared, &place))
+        let place = request.place(shell, self.equipment.own_user);
+        Sandbox::new(child::enter(fresh, &self.equipment.prepared, &place))
     }
 
     /// Tells host and warden of a child.
@@ -140,7 +159,7 @@ impl<'a> Server<'a> {
 
     pub(super) fn next_shell(&mut self) -> Result<Parked, ServeError> {
         loop {
-            if let Some(shell) = self.parked.pop_front() {
+            if let Some(shell) = self.equipment.parked.pop_front() {
                 return Ok(shell);
             }
             self.restock(Waiting::Block)?;
@@ -163,8 +182,8 @@ impl<'a> Server<'a> {
             let (LinkMessage::Parked { shell, user }, Some(pidfd)) = (message, fds.next()) else {
                 return Err(Malformed { expected: "offer of a shell", length: received.length }.into());
             };
-            let leaf = if self.leaves == Leaves::Yes { fds.next() } else { None };
-            self.parked.push_back(Parked {
+            let leaf = if self.equipment.leaves == Leaves::Yes { fds.next() } else { None };
+            self.equipment.parked.push_back(Parked {
                 number: shell,
                 user: UserId(user),
                 pidfd,

@@ -39,7 +39,7 @@ enum WardenError {
     Receive(#[source] Errno),
     #[error("the warden cannot read its setup")]
     Setup(#[from] serde_json::Error),
-    #[error("the setup came with the wrong number of descriptors")]
+    #[error("a packet came with the wrong number of descriptors")]
     Descriptors,
     #[error("the host has gone")]
     HostGone,
@@ -198,7 +198,7 @@ fn second_stage(
     let signals = serve::block_signals()?;
     let (link, far_link) = fd::pair().map_err(failed("making the link"))?;
     let template = world::start_template(setup, fds, far_link)?;
-    serve::serve(&serve::Wires { host, host_process, link, signals }, setup, leaves, template)
+    serve::serve(&serve::Wires { host, host_process, signals }, setup, leaves, (template, link))
 }
 
 /// Dies when stage 1 dies. The death signal is set after the last change of credentials, which clears it; stage 1 may

@@ -1,6 +1,6 @@
 //! Who is in which shell: reaping, reporting, replacing, until the host or the template is gone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -19,15 +19,21 @@ use crate::protocol::{LinkMessage, Report, Setup};
 pub(super) struct Wires<'a> {
     pub(super) host: BorrowedFd<'a>,
     pub(super) host_process: &'a OwnedFd,
-    pub(super) link: OwnedFd,
     pub(super) signals: SignalFd,
 }
 
-// Numbers in epoll events; shells come after them.
+// Numbers in epoll events: links come after them, and shells after these. There are at most 255 links.
 const HOST: u64 = 0;
-const LINK: u64 = 1;
-const SIGNALS: u64 = 2;
-const FIRST_SHELL: u64 = 3;
+const SIGNALS: u64 = 1;
+const FIRST_LINK: u64 = 2;
+const FIRST_SHELL: u64 = FIRST_LINK + 255;
+
+/// A process of the template.
+struct Forker {
+    link: OwnedFd,
+    /// How many shells wait there to be joined.
+    parked: usize,
+}
 
 /// A shell, from its parking to its end.
 struct Shell {
@@ -39,6 +45,8 @@ struct Shell {
 
 /// What a process below the warden is.
 enum Role {
+    /// A process of the template.
+    Forker,
     /// The init of this shell.
     Init(u64),
     /// The process that joined this shell.
@@ -49,13 +57,13 @@ struct Warden<'a> {
     wires: &'a Wires<'a>,
     events: Epoll,
     parking: Parking,
+    /// By the numbers of their links.
+    forkers: BTreeMap<u64, Forker>,
     shells: HashMap<u64, Shell>,
     roles: HashMap<u32, Role>,
-    /// Sandboxes that ended before the template's word about them was read.
+    /// Processes that ended before the template's word about them was read.
     early: HashMap<u32, Exit>,
-    template: u32,
-    /// How many shells wait to be joined, and how many should.
-    parked: usize,
+    /// How many shells should wait at each process of the template.
     wanted: usize,
 }
 
@@ -76,45 +84,42 @@ pub(super) fn serve(
     wires: &Wires<'_>,
     setup: &Setup,
     leaves: Option<Leaves>,
-    template: u32,
+    (template, link): (u32, OwnedFd),
 ) -> Result<(), WardenError> {
     let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("making an epoll"))?;
-    let readable = EpollFlags::EPOLLIN;
-    for (source, number) in [
-        (wires.host, HOST),
-        (wires.host_process.as_fd(), HOST),
-        (wires.link.as_fd(), LINK),
-        (wires.signals.as_fd(), SIGNALS),
-    ] {
-        events.add(source, EpollEvent::new(readable, number)).map_err(failed("listening"))?;
+    for (source, number) in
+        [(wires.host, HOST), (wires.host_process.as_fd(), HOST), (wires.signals.as_fd(), SIGNALS)]
+    {
+        listen(&events, source, number)?;
     }
     let mut warden = Warden {
         wires,
         events,
         parking: Parking::new(setup, leaves)?,
+        forkers: BTreeMap::new(),
         shells: HashMap::new(),
         roles: HashMap::new(),
         early: HashMap::new(),
-        template,
-        parked: 0,
-        wanted: setup.shells,
+        wanted: setup.shells.div_ceil(usize::from(setup.template_processes.get())),
     };
-    for _ in 0..setup.shells {
-        warden.park()?;
-    }
+    warden.admit(template, link)?;
     warden.run()
+}
+
+fn listen(events: &Epoll, source: BorrowedFd<'_>, number: u64) -> Result<(), WardenError> {
+    events.add(source, EpollEvent::new(EpollFlags::EPOLLIN, number)).map_err(failed("listening"))
 }
 
 impl Warden<'_> {
     fn run(&mut self) -> Result<(), WardenError> {
         loop {
             let mut happened = [EpollEvent::empty(); 16];
-            let patience =
-                if self.parked < self.wanted { EpollTimeout::from(QUIET) } else { EpollTimeout::NONE };
+            let needy = self.needy();
+            let patience = needy.map_or(EpollTimeout::NONE, |_| EpollTimeout::from(QUIET));
             let count = match self.events.wait(&mut happened, patience) {
                 Err(Errno::EINTR) => continue,
                 Ok(0) => {
-                    self.park()?;
+                    needy.map_or(Ok(()), |forker| self.park(forker))?;
                     continue;
                 }
                 result => result.map_err(failed("waiting"))?,
@@ -122,66 +127,95 @@ impl Warden<'_> {
             for event in &happened[..count] {
                 match event.data() {
                     HOST => return Ok(()),
-                    LINK => self.link()?,
                     SIGNALS => self.bury()?,
+                    link if link < FIRST_SHELL => self.link(link)?,
                     shell => self.abandoned(shell - FIRST_SHELL),
                 }
             }
         }
     }
 
-    /// Makes a shell and offers it to the template.
-    fn park(&mut self) -> Result<(), WardenError> {
+    /// Listens to a process of the template, and gives it its shells.
+    fn admit(&mut self, pid: u32, link: OwnedFd) -> Result<(), WardenError> {
+        if let Some(exit) = self.early.remove(&pid) {
+            return Err(WardenError::TemplateEnded(in_words(exit.status)));
+        }
+        let number = self.forkers.last_key_value().map_or(FIRST_LINK, |(last, _)| last + 1);
+        listen(&self.events, link.as_fd(), number)?;
+        self.roles.insert(pid, Role::Forker);
+        self.forkers.insert(number, Forker { link, parked: 0 });
+        (0..self.wanted).try_for_each(|_| self.park(number))
+    }
+
+    /// The process of the template that has the fewest shells, if these are too few.
+    fn needy(&self) -> Option<u64> {
+        let fewest = self.forkers.iter().min_by_key(|(_, forker)| forker.parked);
+        fewest.filter(|(_, forker)| forker.parked < self.wanted).map(|(number, _)| *number)
+    }
+
+    /// Makes a shell and offers it to this process of the template.
+    fn park(&mut self, forker: u64) -> Result<(), WardenError> {
+        let Some(forker) = self.forkers.get_mut(&forker) else { return Ok(()) };
         let parked = self.parking.park()?;
         let offer = LinkMessage::Parked { shell: parked.number, user: parked.user.0 };
         let leaf = parked.leaf.as_ref().map(Leaf::directory);
         let fds = [Some(parked.pidfd.as_fd()), leaf, parked.rules.as_ref().map(AsFd::as_fd)];
         let fds: Vec<_> = fds.into_iter().flatten().collect();
-        match fd::send(self.wires.link.as_fd(), &offer.encode(), &fds) {
-            // The template is gone; its end is buried next.
+        match fd::send(forker.link.as_fd(), &offer.encode(), &fds) {
+            // It is gone; its end is buried next.
             Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => {}
             Err(errno) => return Err(failed("offering a shell")(errno)),
         }
+        forker.parked += 1;
         self.roles.insert(parked.pid, Role::Init(parked.number));
         let shell = Shell { pidfd: parked.pidfd, leaf: parked.leaf, report: None };
         self.shells.insert(parked.number, shell);
-        self.parked += 1;
         Ok(())
     }
 
-    /// Reads what the template says, to the last word that is there.
-    fn link(&mut self) -> Result<(), WardenError> {
+    /// Reads what this process of the template says, to the last word that is there.
+    fn link(&mut self, number: u64) -> Result<(), WardenError> {
         loop {
+            let Some(forker) = self.forkers.get_mut(&number) else { return Ok(()) };
             let mut packet = [0; LinkMessage::SIZE];
-            let received = match fd::receive(self.wires.link.as_fd(), &mut packet, Waiting::DontWait) {
+            let received = match fd::receive(forker.link.as_fd(), &mut packet, Waiting::DontWait) {
                 Err(Errno::EAGAIN) => return Ok(()),
-                Err(Errno::ECONNRESET) => return self.link_is_down(),
+                Err(Errno::ECONNRESET) => return self.link_is_down(number),
                 result => result.map_err(failed("reading the link"))?,
             };
             if received.length == 0 {
-                return self.link_is_down();
+                return self.link_is_down(number);
             }
             match LinkMessage::decode(&packet[..received.length]) {
+                Ok(LinkMessage::Twin { pid }) => {
+                    let [link] = received.fds.exactly().ok_or(WardenError::Descriptors)?;
+                    self.admit(pid, link)?;
+                    continue;
+                }
                 Ok(LinkMessage::Joined { shell, pid }) => {
+                    forker.parked -= 1;
                     if let Some([report]) = received.fds.exactly() {
                         self.joined(shell, pid, report)?;
                     }
                 }
-                Ok(LinkMessage::Wasted { shell }) => self.kill(shell),
+                Ok(LinkMessage::Wasted { shell }) => {
+                    forker.parked -= 1;
+                    self.kill(shell);
+                }
                 Ok(LinkMessage::Parked { .. }) | Err(_) => {
                     return Err(failed("understanding the template")(Errno::EBADMSG));
                 }
             }
-            self.parked -= 1;
-            if self.parked * 2 < self.wanted {
-                self.park()?;
+            if self.forkers.get(&number).is_some_and(|forker| forker.parked * 2 < self.wanted) {
+                self.park(number)?;
             }
         }
     }
 
-    /// The template is gone, or going: its end is buried next.
-    fn link_is_down(&self) -> Result<(), WardenError> {
-        match self.events.delete(self.wires.link.as_fd()) {
+    /// This process of the template is gone, or going: its end is buried next.
+    fn link_is_down(&self, number: u64) -> Result<(), WardenError> {
+        let Some(forker) = self.forkers.get(&number) else { return Ok(()) };
+        match self.events.delete(&forker.link) {
             // It is noticed again on the way to the burial.
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(failed("letting go of the link")(errno)),
@@ -215,26 +249,23 @@ impl Warden<'_> {
     fn bury(&mut self) -> Result<(), WardenError> {
         while self.wires.signals.read_signal().map_err(failed("reading signals"))?.is_some() {}
         // What the template said before it or its sandboxes ended.
-        self.link()?;
+        let links: Vec<u64> = self.forkers.keys().copied().collect();
+        links.into_iter().try_for_each(|link| self.link(link))?;
         loop {
             let (pid, exit) = match reap_any() {
                 Ok(Some(ended)) => ended,
                 Ok(None) | Err(Errno::ECHILD) => return Ok(()),
                 Err(errno) => return Err(failed("reaping")(errno)),
             };
-            if pid == self.template {
-                return Err(WardenError::TemplateEnded(in_words(exit.status)));
-            }
             match self.roles.remove(&pid) {
+                Some(Role::Forker) => return Err(WardenError::TemplateEnded(in_words(exit.status))),
                 Some(Role::Sandbox(number)) => self.ended(number, exit),
                 // With it the report closes, after everything in the shell has gone.
                 Some(Role::Init(number)) => {
                     if let Some(leaf) = self.shells.remove(&number).and_then(|shell| shell.leaf) {
                         self.parking.remove(leaf);
                     }
-                    if self.parked < self.wanted {
-                        self.park()?;
-                    }
+                    self.needy().map_or(Ok(()), |forker| self.park(forker))?;
                 }
                 None => {
                     self.early.insert(pid, exit);

@@ -54,7 +54,7 @@ pub(super) struct Metrics {
     generations: AtomicU64,
     rotations: AtomicU64,
     deaths: AtomicU64,
-    /// The process that is forked now; zero while there is none.
+    /// The process that is forked now, or the first of them; zero while there is none.
     process: AtomicU32,
     roster: Roster,
     /// Held for a few instructions.
@@ -132,7 +132,7 @@ impl Metrics {
         pools.living.push((number, Arc::downgrade(pool)));
     }
 
-    /// The process that is forked now.
+    /// The process that is forked now, or the first of them.
     pub(super) fn process(&self) -> Option<u32> {
         Some(self.process.load(Ordering::Relaxed)).filter(|process| *process > 0)
     }

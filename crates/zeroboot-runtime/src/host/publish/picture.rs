@@ -27,7 +27,7 @@ pub struct PublishedProcess {
 pub struct PublishedTemplate {
     /// Its name, which no other one of the process has.
     pub name: String,
-    /// The process that is forked; `None` while there is none.
+    /// The process that is forked, or the first of them; `None` while there is none.
     pub pid: Option<u32>,
     /// Sandboxes that were asked for.
     pub started: u64,
