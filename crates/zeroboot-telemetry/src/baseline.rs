@@ -44,17 +44,44 @@ impl Baseline {
         let mut baseline = Self { pages, mappings: Vec::new(), names: Vec::new() };
         for line in maps::lines(maps) {
             let line = line?;
-            let name = String::from_utf8_lossy(line.short_name());
-            let known = baseline.names.iter().position(|known| *known == name);
-            let name = known.unwrap_or_else(|| {
-                baseline.names.push(name.into_owned());
-                baseline.names.len() - 1
-            });
+            let name = baseline.number_of(line.short_name());
             let (copies_a_file, may_be_written) = (line.copies_a_file(), line.may_be_written());
             let addresses = line.addresses;
             baseline.mappings.push(Mapping { addresses, copies_a_file, may_be_written, name });
         }
         Some(baseline)
+    }
+
+    /// The same with other names for these places, in ascending order: what a template's memory was called before it was moved into
+    /// a file, for one. A path is shortened to its last part, and an empty name is `[anon]`, as everywhere.
+    #[must_use]
+    pub fn with_names<'a>(mut self, places: impl IntoIterator<Item = (Range<u64>, &'a str)>) -> Self {
+        let numbered =
+            |(range, name): (Range<u64>, &str)| (range, self.number_of(maps::short(name.as_bytes())));
+        let places: Vec<_> = places.into_iter().map(numbered).collect();
+        let mut mappings = Vec::with_capacity(self.mappings.len() + places.len());
+        for mapping in self.mappings {
+            let mut rest = mapping.addresses.clone();
+            let first = places.partition_point(|(place, _)| place.end <= rest.start);
+            for (place, name) in places[first..].iter().take_while(|(place, _)| place.start < rest.end) {
+                let named = place.start.max(rest.start)..place.end.min(rest.end);
+                mappings.push(Mapping { addresses: rest.start..named.start, ..mapping.clone() });
+                rest.start = named.end;
+                mappings.push(Mapping { addresses: named, name: *name, ..mapping.clone() });
+            }
+            mappings.push(Mapping { addresses: rest, ..mapping });
+        }
+        mappings.retain(|mapping| !mapping.addresses.is_empty());
+        Self { mappings, ..self }
+    }
+
+    fn number_of(&mut self, name: &[u8]) -> usize {
+        let name = String::from_utf8_lossy(name);
+        let known = self.names.iter().position(|known| *known == name);
+        known.unwrap_or_else(|| {
+            self.names.push(name.into_owned());
+            self.names.len() - 1
+        })
     }
 
     /// Every name that a copied page may have come from.
@@ -126,5 +153,23 @@ mod tests {
         let (heap, library) = (Some(0), Some(1));
         assert_eq!(origins, [None, None, heap, None, library, library, None, None, heap, None, None]);
         assert_eq!(Baseline::new(b"nonsense\n", Vec::new()), None);
+    }
+
+    #[test]
+    fn by_other_names() {
+        let maps = b"1000-9000 rw-p 00000000 00:01 3 /memfd:frozen (deleted)\n\
+            9000-a000 rw-p 00000000 00:00 0 [stack]\n";
+        let baseline = Baseline::new(maps, Vec::new()).expect("a baseline");
+        let named = baseline.with_names([
+            (0x1000..0x3000, "[heap]"),
+            (0x4000..0x6000, "/lib/a.so"),
+            (0x8000..0x9000, ""),
+        ]);
+        let mut comparison = named.comparison();
+        let name = |found: Option<usize>| named.names()[found.expect("a file's")].clone();
+        let names =
+            [0x1000, 0x2fff, 0x3000, 0x4000, 0x5fff, 0x6000, 0x8000].map(|at| name(comparison.origin(at)));
+        assert_eq!(names, ["[heap]", "[heap]", "memfd:frozen", "a.so", "a.so", "memfd:frozen", "[anon]"]);
+        assert_eq!(named.mappings().count(), 6);
     }
 }

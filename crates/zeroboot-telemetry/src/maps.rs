@@ -40,12 +40,17 @@ impl<'a> Line<'a> {
 
     /// A library by its file's name, a place of the kernel's naming (`[heap]`) by that, other memory as `[anon]`.
     pub(crate) fn short_name(&self) -> &'a [u8] {
-        let name = self.name.strip_suffix(b" (deleted)").unwrap_or(self.name);
-        match name.iter().rposition(|byte| *byte == b'/') {
-            Some(slash) => &name[slash + 1..],
-            None if name.is_empty() => b"[anon]",
-            None => name,
-        }
+        short(self.name)
+    }
+}
+
+/// The short form of a mapping's name.
+pub(crate) fn short(name: &[u8]) -> &[u8] {
+    let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
+    match name.iter().rposition(|byte| *byte == b'/') {
+        Some(slash) => &name[slash + 1..],
+        None if name.is_empty() => b"[anon]",
+        None => name,
     }
 }
 

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         Trial::test("declared_memory_is_copied_at_one_go", declared),
         Trial::test("densely_rewritten_memory_is_learned_and_copied_at_one_go", learned),
         Trial::test("fresh_heap_comes_in_huge_pages_where_asked", huge_heap),
-        Trial::test("a_large_template_is_frozen_and_its_sandboxes_find_all_of_it", frozen),
+        Trial::test("a_template_is_frozen_and_its_sandboxes_find_all_of_it", frozen),
         Trial::test("a_rehearsal_that_fails_leaves_a_template_that_serves", failing_rehearsal),
         Trial::test("a_rehearsal_leaves_nothing_behind", rehearsal_is_a_sandbox),
         Trial::test("a_failing_import_is_named", failing_import),
@@ -205,8 +205,8 @@ print(any(written))
         }
     }
     match Template::python().build()?.frozen() {
-        None => Ok(()),
-        small => Err(format!("a small one too: {small:?}").into()),
+        None => Err("a small one is not".into()),
+        Some(_) => Ok(()),
     }
 }
 

@@ -24,6 +24,7 @@
 
 mod area;
 mod heavy;
+mod moved;
 mod pages;
 mod report;
 mod select;
@@ -31,11 +32,13 @@ mod standstill;
 mod swap;
 
 use self::area::List;
+use self::moved::{mappings, moved};
 use self::pages::PageTable;
-use self::standstill::{Standstill, count_mappings};
+use self::standstill::Standstill;
 use self::swap::{Kept, Mover};
 
 pub use heavy::{WriteHeavy, WriteHeavyError};
+pub use moved::Moved;
 pub use report::{FreezeError, Frozen, SkipReason, Skipped};
 pub use standstill::StandstillError;
 
@@ -85,6 +88,7 @@ pub fn freeze_apart_from(heavy: &WriteHeavy) -> Result<Frozen, FreezeError> {
         List::with_capacity(3 * still.capacity + heavy.pieces().len()).map_err(FreezeError::memory)?;
     let mut ahead = PageTable::open(page).map_err(FreezeError::mappings)?;
     let table = PageTable::open(page).map_err(FreezeError::mappings)?;
+    let before = mappings().map_err(FreezeError::mappings)?;
     let mut mover = Mover::new(table, page, skipped).map_err(FreezeError::File)?;
 
     still.begin(|candidate| candidate.anonymous > 0)?;
@@ -93,15 +97,16 @@ pub fn freeze_apart_from(heavy: &WriteHeavy) -> Result<Frozen, FreezeError> {
     // SAFETY: needed, since it is what a freeze is. The candidates were just read; there is one thread, signals are
     // blocked and nothing between allocates. This stack was told apart, the lists are shared mappings, and what libc
     // and the kernel write by themselves lies around the thread's control block.
-    let moved = unsafe { mover.run(still.candidates(), &kept, &mut ahead) };
+    let result = unsafe { mover.run(still.candidates(), &kept, &mut ahead) };
     let mappings_before = still.mappings;
     drop(still);
 
     let (bytes, written, skipped) = (mover.bytes, mover.written, mover.skipped.to_vec());
     drop((mover, ahead, kept));
-    let mappings_after = count_mappings()?;
-    let frozen = Frozen { mappings_before, mappings_after, bytes, written, skipped };
-    match moved {
+    let after = mappings().map_err(FreezeError::mappings)?;
+    let (mappings_after, places) = (after.len(), moved(&before, &after));
+    let frozen = Frozen { mappings_before, mappings_after, bytes, written, moved: places, skipped };
+    match result {
         Ok(()) => Ok(frozen),
         Err(halt) => Err(halt.after(frozen)),
     }

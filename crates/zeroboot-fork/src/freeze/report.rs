@@ -4,6 +4,7 @@ use std::fmt;
 
 use nix::errno::Errno;
 
+use super::moved::Moved;
 use super::standstill::StandstillError;
 
 /// What a freeze has done. All of it is about this one call: an earlier freeze has a report of its own.
@@ -17,6 +18,8 @@ pub struct Frozen {
     pub bytes: u64,
     /// How much of it was written to the file, in bytes: the rest was absent or zero, and takes no memory.
     pub written: u64,
+    /// What is now mapped from the file, by address, as it was called before.
+    pub moved: Vec<Moved>,
     /// Mappings with anonymous pages that were left alone, wholly or in part, by address.
     pub skipped: Vec<Skipped>,
 }

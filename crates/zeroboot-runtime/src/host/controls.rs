@@ -62,7 +62,9 @@ impl<'a> Hearing<'a> {
         let mut output = std::fs::File::from(output);
         let mut printing = true;
         loop {
-            if let Some(ready) = self.ready.filter(|_| self.all_serve()) {
+            if self.all_serve()
+                && let Some(ready) = self.ready.take()
+            {
                 return Ok((Controls { sockets: self.sockets, asked: AtomicUsize::new(0) }, ready));
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -119,7 +121,7 @@ impl<'a> Hearing<'a> {
             }
             Some(FromTemplate::Serving(memory)) => {
                 self.silent.swap_remove(place);
-                self.ready = Some(match self.ready {
+                self.ready = Some(match self.ready.take() {
                     None => Ready::told(memory),
                     Some(ready) => ready.and_of_another(memory),
                 });

@@ -88,7 +88,7 @@ impl Generation {
         let (controls, ready) = hearing.await_serving(output.into())?;
         generation.controls = Some(controls);
         generation.ready = ready;
-        let meter = Meter::of(generation.process.id());
+        let meter = Meter::of(generation.process.id(), &generation.ready.places);
         metrics.serves(meter.template());
         generation.meter = Some(meter);
         debug!("the template serves");

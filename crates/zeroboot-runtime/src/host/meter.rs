@@ -13,6 +13,7 @@ use zeroboot_telemetry::{Memory, PageMap, SampleError, Sampler};
 use super::lock;
 use super::outcome::CopiedFrom;
 use super::request::MemoryAccount;
+use crate::protocol::FrozenPlace;
 use crate::words::{self, with_cause};
 
 /// Measures the sandboxes of one template, on any thread.
@@ -35,12 +36,16 @@ pub(super) struct Measured {
 }
 
 impl Meter {
-    /// For the template below this warden, which is ready to be forked.
-    pub(super) fn of(warden: u32) -> Self {
+    /// For the template below this warden, which is ready to be forked, and of which these places are frozen.
+    pub(super) fn of(warden: u32, places: &[FrozenPlace]) -> Self {
         let mut sampler = Sampler::new();
         let template = template_of(warden);
         let baseline = match template {
-            Some(template) => sampler.baseline(template).map_err(|error| words::of(&error)),
+            Some(template) => {
+                let places = places.iter().map(|place| (place.start..place.end, place.name.as_str()));
+                let baseline = sampler.baseline(template).map(|baseline| baseline.with_names(places));
+                baseline.map_err(|error| words::of(&error))
+            }
             None => Err("the process of the template cannot be found in /proc".to_owned()),
         };
         let model = match baseline {

@@ -3,15 +3,19 @@
 use tracing::{debug, warn};
 use zeroboot_isolation::policy::Bytes;
 
-use crate::protocol::{CopiedPages, FrozenMemory, HeavyMemory, HugeCode, HugeHeap, PreparedMemory};
+use crate::protocol::{
+    CopiedPages, FrozenMemory, FrozenPlace, HeavyMemory, HugeCode, HugeHeap, PreparedMemory,
+};
 
 /// The figures; `None` where there is nothing, or where it could not be done.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Ready {
     /// How many pages each fork copies.
     pub(super) copied_pages: Option<u64>,
     /// How much is frozen.
     pub(super) frozen: Option<Bytes>,
+    /// What of it was called what before.
+    pub(super) places: Vec<FrozenPlace>,
     /// How much each sandbox copies at one go.
     pub(super) write_heavy: Option<Bytes>,
     /// How much heap is set apart for huge pages.
@@ -25,9 +29,11 @@ impl Ready {
             HugeCode::Moved(bytes) => debug!(bytes, "code of large libraries is in huge pages"),
             HugeCode::Not(cause) => debug!(cause, "code of large libraries stays in small pages"),
         }
+        let (frozen, places) = frozen(memory.frozen);
         Self {
             copied_pages: copied_pages(memory.copied),
-            frozen: frozen(memory.frozen),
+            frozen,
+            places,
             write_heavy: write_heavy(memory.heavy),
             huge_heap: huge_heap(memory.heap),
         }
@@ -56,16 +62,15 @@ fn copied_pages(copied: CopiedPages) -> Option<u64> {
     }
 }
 
-fn frozen(frozen: FrozenMemory) -> Option<Bytes> {
+fn frozen(frozen: FrozenMemory) -> (Option<Bytes>, Vec<FrozenPlace>) {
     match frozen {
-        FrozenMemory::Small => None,
-        FrozenMemory::Frozen { bytes, mappings_before, mappings_after } => {
+        FrozenMemory::Frozen { bytes, mappings_before, mappings_after, places } => {
             debug!(bytes, mappings_before, mappings_after, "the template is frozen");
-            Some(Bytes(bytes))
+            (Some(Bytes(bytes)), places)
         }
         FrozenMemory::Not(cause) => {
             warn!("sandboxes start more slowly than they could: the template is not frozen: {cause}");
-            None
+            (None, Vec::new())
         }
     }
 }

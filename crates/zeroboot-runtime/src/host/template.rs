@@ -88,8 +88,8 @@ impl Template {
         self.current().ready().copied_pages
     }
 
-    /// How much of its memory is frozen, so that a fork does not copy its page tables. `None`: it is too small to gain by
-    /// that, or it could not be frozen, and a warning has said why.
+    /// How much of its memory is frozen, so that a fork does not copy its page tables. `None`: it could not be frozen, and a
+    /// warning has said why.
     #[must_use]
     pub fn frozen(&self) -> Option<Bytes> {
         self.current().ready().frozen

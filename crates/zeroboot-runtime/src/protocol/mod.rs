@@ -21,8 +21,8 @@ pub use job::{Job, JobError, JobReader, When};
 pub use report::{LinkMessage, Report, SpawnStamps};
 pub(crate) use setup::network;
 pub use setup::{
-    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, HeavyMemory, HugeCode, HugeHeap,
-    MadeGroup, NoGroup, PreparedMemory, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, TEXT_LIMIT,
+    CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, FrozenPlace, HeavyMemory, HugeCode,
+    HugeHeap, MadeGroup, NoGroup, PreparedMemory, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, TEXT_LIMIT,
     TemplateSetup, ToWarden,
 };
 

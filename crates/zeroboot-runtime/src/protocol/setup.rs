@@ -261,8 +261,6 @@ pub enum CopiedPages {
 /// Whether a template's memory was frozen. See `zeroboot_fork::freeze`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FrozenMemory {
-    /// It is too small to gain by it.
-    Small,
     /// It was.
     Frozen {
         /// How much is mapped from the file, in bytes.
@@ -271,9 +269,30 @@ pub enum FrozenMemory {
         mappings_before: usize,
         /// How many it has.
         mappings_after: usize,
+        /// What was moved, by address: the largest parts, as many as a packet holds.
+        places: Vec<FrozenPlace>,
     },
     /// It could not be, and why. It may be in part.
     Not(String),
+}
+
+/// Memory that was frozen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrozenPlace {
+    /// The first byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+    /// What it was called before.
+    pub name: String,
+}
+
+impl FrozenPlace {
+    /// How many are told at most: with names of no more than [`NAME`](Self::NAME) bytes they fit into a packet.
+    pub const MOST: usize = 64;
+
+    /// How long a name is at most, in bytes; of a longer one the end is told.
+    pub const NAME: usize = 48;
 }
 
 /// Whether code that sandboxes execute was moved into huge pages. See

@@ -1,18 +1,14 @@
-//! A template's memory before it is forked: what sandboxes rewrite is made ready to be copied, the rest is frozen where that is
-//! worth it, and heap is set apart where that was asked for. A failure leaves a template that works, unless it says that it does not.
+//! A template's memory before it is forked: what sandboxes rewrite is made ready to be copied, the rest is frozen,
+//! and heap is set apart where that was asked for. A failure leaves a template that works, unless it says that it does not.
 
-use std::io;
+use std::cmp::Reverse;
 use std::ops::Range;
 
-use zeroboot_fork::freeze::{WriteHeavy, WriteHeavyError, freeze_apart_from};
+use zeroboot_fork::freeze::{Frozen, Moved, WriteHeavy, WriteHeavyError, freeze_apart_from};
 use zeroboot_fork::reserve_huge_heap;
 
-use crate::protocol::{FrozenMemory, HeavyMemory, HugeHeap};
+use crate::protocol::{FrozenMemory, FrozenPlace, HeavyMemory, HugeHeap};
 use crate::words;
-
-/// From which size on a template is frozen, in KiB of anonymous memory. A smaller one starts its sandboxes as fast
-/// either way: what the fork spares, faults take back (`docs/performance.md`).
-const LARGE_KIB: u64 = 16 << 10;
 
 /// Makes these address ranges ready to be copied by each sandbox.
 ///
@@ -30,20 +26,31 @@ pub(super) fn take_write_heavy(
     Ok(HeavyMemory { bytes: heavy.bytes(), trouble })
 }
 
-/// Moves the memory of a large template into a file, but for what sandboxes rewrite.
-pub(super) fn freeze_if_large(heavy: &WriteHeavy) -> FrozenMemory {
-    match anonymous_kib().map(|kib| kib.saturating_sub(heavy.bytes() >> 10)) {
-        Ok(kib) if kib < LARGE_KIB => FrozenMemory::Small,
-        Ok(_) => match freeze_apart_from(heavy) {
-            Ok(frozen) => FrozenMemory::Frozen {
-                bytes: frozen.bytes,
-                mappings_before: frozen.mappings_before,
-                mappings_after: frozen.mappings_after,
-            },
-            Err(error) => FrozenMemory::Not(words::of(&error)),
-        },
-        Err(error) => FrozenMemory::Not(format!("cannot read the size of the template: {error}")),
+/// Moves the template's memory into a file, but for what sandboxes rewrite.
+pub(super) fn freeze(heavy: &WriteHeavy) -> FrozenMemory {
+    match freeze_apart_from(heavy) {
+        Ok(Frozen { bytes, mappings_before, mappings_after, moved, .. }) => {
+            FrozenMemory::Frozen { bytes, mappings_before, mappings_after, places: largest(moved) }
+        }
+        Err(error) => FrozenMemory::Not(words::of(&error)),
     }
+}
+
+/// As many as can be told, by address.
+fn largest(mut moved: Vec<Moved>) -> Vec<FrozenPlace> {
+    moved.sort_by_key(|place| Reverse(place.end - place.start));
+    moved.truncate(FrozenPlace::MOST);
+    moved.sort_by_key(|place| place.start);
+    let place = |Moved { start, end, name }| FrozenPlace { start, end, name: end_of(name) };
+    moved.into_iter().map(place).collect()
+}
+
+fn end_of(mut name: String) -> String {
+    let mut start = name.len().saturating_sub(FrozenPlace::NAME);
+    while !name.is_char_boundary(start) {
+        start += 1;
+    }
+    name.split_off(start)
 }
 
 /// Sets so much heap apart for huge pages.
@@ -52,12 +59,4 @@ pub(super) fn set_heap_apart(bytes: Option<usize>) -> HugeHeap {
         Ok(()) => HugeHeap::SetApart(bytes.unwrap_or(0)),
         Err(error) => HugeHeap::Not(words::of(&error)),
     }
-}
-
-/// See `RssAnon` in `proc_pid_status(5)`.
-fn anonymous_kib() -> io::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    let kib = line.and_then(|line| line.split_ascii_whitespace().next()).and_then(|kib| kib.parse().ok());
-    kib.ok_or_else(|| io::Error::other("no line RssAnon"))
 }

@@ -13,7 +13,7 @@ use zeroboot_isolation::filter::{FilterError, Filters};
 use zeroboot_isolation::policy::Protection;
 use zeroboot_isolation::template::{SealTemplateError, bound_template};
 
-use super::memory::{freeze_if_large, set_heap_apart, take_write_heavy};
+use super::memory::{freeze, set_heap_apart, take_write_heavy};
 use super::rehearsal::{self, Learned, Rehearsal};
 use super::server::{self, Equipment, Leaves, Server};
 use super::{Sandbox, Template, TwinError};
@@ -123,7 +123,7 @@ impl Template {
         // Before anything of it is pinned, and while the process may still look at itself.
         let mut heavy = WriteHeavy::default();
         let declared = take_write_heavy(&mut heavy, &self.write_heavy)?;
-        let frozen = freeze_if_large(&heavy);
+        let frozen = freeze(&heavy);
         let heap = set_heap_apart(setup.huge_heap_bytes);
         fork.set_write_heavy(heavy);
         let mut equipment = Box::new(Equipment::new(fork, prepared, own_user, leaves));
