@@ -48,6 +48,9 @@ pub enum SkipReason {
     ThreadControlBlock,
     /// Children rewrite it: see [`WriteHeavy`](super::WriteHeavy).
     WriteHeavy,
+    /// So few pages that may only be read, such as a library's tables, that the fault of each child which reads them would cost more
+    /// than their entries cost each fork.
+    Few,
     /// Its protection forbids reading.
     NotReadable,
     /// Its protection allows reading, and reading failed: a guard region, or a file that was cut.
@@ -78,6 +81,7 @@ impl fmt::Display for SkipReason {
             Self::Stack => "a stack",
             Self::ThreadControlBlock => "the thread's control block",
             Self::WriteHeavy => "children rewrite it",
+            Self::Few => "it is too little to be worth a fault",
             Self::NotReadable => "it may not be read",
             Self::ReadFailed => "it could not be read",
             Self::NotInherited => "MADV_DONTFORK",

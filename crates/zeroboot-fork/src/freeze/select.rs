@@ -89,6 +89,9 @@ const LEFT_ALONE: [(&[u8], SkipReason); 15] = [
     (b"wf", SkipReason::WipedOnFork),
 ];
 
+/// What one fault maps of a file, in bytes (`fault_around_bytes`). See [`SkipReason::Few`].
+const FEW: u64 = 64 << 10;
+
 /// Why the mappings could not be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SelectFailure {
@@ -154,6 +157,9 @@ impl Block {
             }
             b"VmFlags" => {
                 value.split(|byte| *byte == b' ').for_each(|flag| mark(candidate, flag));
+                if candidate.protection & libc::PROT_WRITE == 0 && candidate.anonymous < FEW {
+                    candidate.skip = candidate.skip.or(Some(SkipReason::Few));
+                }
                 return self.candidate.take();
             }
             _ => {}
@@ -291,7 +297,9 @@ mod tests {
         assert_eq!(reason(plain, "VmFlags: rd wr"), Some(None));
         assert_eq!(reason("rw-p 00000000 00:00 0    [heap]", "VmFlags: rd wr"), Some(None));
         assert_eq!(reason("rw-p 00000000 00:00 0    [anon:arena]", "VmFlags: rd wr"), Some(None));
-        assert_eq!(reason("r--p 00002000 fe:00 77   /usr/lib/a b.so", "VmFlags: rd"), Some(None));
+        let tables = "r--p 00002000 fe:00 77   /usr/lib/a b.so";
+        assert_eq!(reason(tables, "Swap: 60 kB\nVmFlags: rd"), Some(None));
+        assert_eq!(reason(tables, "Swap: 56 kB\nVmFlags: rd"), Some(Some(SkipReason::Few)));
         assert_eq!(reason("rw-s 00000000 00:00 0 ", "VmFlags: rd wr sh"), None);
         assert_eq!(reason(plain, "Swap: 0 kB"), None, "no end");
         let skipped = [
