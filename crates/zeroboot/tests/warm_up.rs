@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use common::{run, skip, virtualenv};
+use common::{descendants, run, skip, virtualenv};
 use libtest_mimic::{Failed, Trial};
 use zeroboot::{BuildError, Bytes, Interpreter, InterpreterError, Template};
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Trial::test("a_template_is_frozen_and_its_sandboxes_find_all_of_it", frozen),
         Trial::test("a_rehearsal_that_fails_leaves_a_template_that_serves", failing_rehearsal),
         Trial::test("a_rehearsal_leaves_nothing_behind", rehearsal_is_a_sandbox),
+        Trial::test("more_shells_than_a_socket_holds_are_parked", many_shells),
         Trial::test("a_failing_import_is_named", failing_import),
         Trial::test("a_failing_warm_file_has_its_own_remedy_and_shows_what_it_printed", failing_warm_file),
         Trial::test("a_template_that_ends_says_how_and_what_it_printed", ending_template),
@@ -232,6 +234,27 @@ fn rehearsal_is_a_sandbox() -> Result<(), Failed> {
         "import os, sys; print(hasattr(sys, 'marked'), os.listdir('/tmp'), os.listdir(), 'C' in os.environ)";
     let outcome = template.run(look)?;
     if outcome.stdout == b"False [] [] False\n" { Ok(()) } else { Err(format!("{outcome:?}").into()) }
+}
+
+/// They are offered over a socket that nobody reads before the rehearsal, and which holds fewer than 300.
+fn many_shells() -> Result<(), Failed> {
+    const SHELLS: usize = 500;
+    let template = Template::python().parked_shells(SHELLS).build()?;
+    if template.copied_pages().is_none() {
+        return skip("this machine lets nobody pin pages, or the rehearsal has failed: see the warning");
+    }
+    let outcome = template.run("print(1)")?;
+    let wardens = || descendants().into_iter().filter(|(_, name)| name == "zeroboot-warden").count();
+    // The last ones are parked when nothing else happens.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while wardens() < SHELLS && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    if outcome.stdout == b"1\n" && wardens() >= SHELLS {
+        Ok(())
+    } else {
+        Err(format!("{} processes of the warden; {outcome:?}", wardens()).into())
+    }
 }
 
 fn failing_import() -> Result<(), Failed> {

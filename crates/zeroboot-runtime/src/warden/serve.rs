@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -11,7 +12,7 @@ use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{Exit, ExitStatus, pidfd_signal, reap_any};
 use zeroboot_isolation::cgroup::{Leaf, Leaves};
 
-use super::shells::Parking;
+use super::shells::{Parked, Parking};
 use super::{WardenError, failed};
 use crate::protocol::{LinkMessage, Report, Setup};
 
@@ -33,6 +34,8 @@ struct Forker {
     link: OwnedFd,
     /// How many shells wait there to be joined.
     parked: usize,
+    /// A shell that is still to be offered: the process does not read yet, and the link is full.
+    held: Option<Parked>,
 }
 
 /// A shell, from its parking to its end.
@@ -128,7 +131,13 @@ impl Warden<'_> {
                 match event.data() {
                     HOST => return Ok(()),
                     SIGNALS => self.bury()?,
-                    link if link < FIRST_SHELL => self.link(link)?,
+                    link if link < FIRST_SHELL => {
+                        if event.events().contains(EpollFlags::EPOLLOUT) {
+                            self.await_on(link, EpollFlags::EPOLLIN)?;
+                            self.offer(link)?;
+                        }
+                        self.link(link)?;
+                    }
                     shell => self.abandoned(shell - FIRST_SHELL),
                 }
             }
@@ -141,36 +150,67 @@ impl Warden<'_> {
             return Err(WardenError::TemplateEnded(in_words(exit.status)));
         }
         let number = self.forkers.last_key_value().map_or(FIRST_LINK, |(last, _)| last + 1);
+        fcntl(&link, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed("listening"))?;
         listen(&self.events, link.as_fd(), number)?;
         self.roles.insert(pid, Role::Forker);
-        self.forkers.insert(number, Forker { link, parked: 0 });
-        (0..self.wanted).try_for_each(|_| self.park(number))
+        self.forkers.insert(number, Forker { link, parked: 0, held: None });
+        while self.needs_more(number) {
+            self.park(number)?;
+        }
+        Ok(())
+    }
+
+    fn needs_more(&self, number: u64) -> bool {
+        let needs = |forker: &Forker| forker.held.is_none() && forker.parked < self.wanted;
+        self.forkers.get(&number).is_some_and(needs)
     }
 
     /// The process of the template that has the fewest shells, if these are too few.
     fn needy(&self) -> Option<u64> {
-        let fewest = self.forkers.iter().min_by_key(|(_, forker)| forker.parked);
-        fewest.filter(|(_, forker)| forker.parked < self.wanted).map(|(number, _)| *number)
+        let needy = self.forkers.iter().filter(|(number, _)| self.needs_more(**number));
+        needy.min_by_key(|(_, forker)| forker.parked).map(|(number, _)| *number)
     }
 
     /// Makes a shell and offers it to this process of the template.
-    fn park(&mut self, forker: u64) -> Result<(), WardenError> {
-        let Some(forker) = self.forkers.get_mut(&forker) else { return Ok(()) };
+    fn park(&mut self, number: u64) -> Result<(), WardenError> {
+        let Some(forker) = self.forkers.get_mut(&number) else { return Ok(()) };
         let parked = self.parking.park()?;
+        self.roles.insert(parked.pid, Role::Init(parked.number));
+        forker.held = Some(parked);
+        self.offer(number)
+    }
+
+    /// Offers the shell that is held for this process, as soon as there is room.
+    fn offer(&mut self, number: u64) -> Result<(), WardenError> {
+        let Some(forker) = self.forkers.get_mut(&number) else { return Ok(()) };
+        let Some(parked) = forker.held.take() else { return Ok(()) };
         let offer = LinkMessage::Parked { shell: parked.number, user: parked.user.0 };
         let leaf = parked.leaf.as_ref().map(Leaf::directory);
         let fds = [Some(parked.pidfd.as_fd()), leaf, parked.rules.as_ref().map(AsFd::as_fd)];
         let fds: Vec<_> = fds.into_iter().flatten().collect();
         match fd::send(forker.link.as_fd(), &offer.encode(), &fds) {
-            // It is gone; its end is buried next.
-            Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => {}
-            Err(errno) => return Err(failed("offering a shell")(errno)),
+            // It may be gone: its end is buried next.
+            Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => {
+                forker.parked += 1;
+                let shell = Shell { pidfd: parked.pidfd, leaf: parked.leaf, report: None };
+                self.shells.insert(parked.number, shell);
+                Ok(())
+            }
+            Err(Errno::EAGAIN) => {
+                forker.held = Some(parked);
+                self.await_on(number, EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT)
+            }
+            Err(errno) => Err(failed("offering a shell")(errno)),
         }
-        forker.parked += 1;
-        self.roles.insert(parked.pid, Role::Init(parked.number));
-        let shell = Shell { pidfd: parked.pidfd, leaf: parked.leaf, report: None };
-        self.shells.insert(parked.number, shell);
-        Ok(())
+    }
+
+    fn await_on(&self, number: u64, awaited: EpollFlags) -> Result<(), WardenError> {
+        let Some(forker) = self.forkers.get(&number) else { return Ok(()) };
+        match self.events.modify(&forker.link, &mut EpollEvent::new(awaited, number)) {
+            // It was let go of, since the process is gone.
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(failed("listening")(errno)),
+        }
     }
 
     /// Reads what this process of the template says, to the last word that is there.
@@ -206,7 +246,9 @@ impl Warden<'_> {
                     return Err(failed("understanding the template")(Errno::EBADMSG));
                 }
             }
-            if self.forkers.get(&number).is_some_and(|forker| forker.parked * 2 < self.wanted) {
+            if self.forkers.get(&number).is_some_and(|forker| forker.parked * 2 < self.wanted)
+                && self.needs_more(number)
+            {
                 self.park(number)?;
             }
         }
@@ -262,7 +304,11 @@ impl Warden<'_> {
                 Some(Role::Sandbox(number)) => self.ended(number, exit),
                 // With it the report closes, after everything in the shell has gone.
                 Some(Role::Init(number)) => {
-                    if let Some(leaf) = self.shells.remove(&number).and_then(|shell| shell.leaf) {
+                    let leaf = match self.shells.remove(&number) {
+                        Some(shell) => shell.leaf,
+                        None => self.forget_held(number),
+                    };
+                    if let Some(leaf) = leaf {
                         self.parking.remove(leaf);
                     }
                     self.needy().map_or(Ok(()), |forker| self.park(forker))?;
@@ -272,6 +318,12 @@ impl Warden<'_> {
                 }
             }
         }
+    }
+
+    /// Its cgroup, of a shell that has ended before it was offered.
+    fn forget_held(&mut self, number: u64) -> Option<Leaf> {
+        let mut held = self.forkers.values_mut().map(|forker| &mut forker.held);
+        held.find_map(|held| held.take_if(|parked| parked.number == number))?.leaf
     }
 
     /// Tells the host, and ends what is left in the shell.
