@@ -67,7 +67,7 @@ pub use zeroboot_runtime::function::{init, write_heavy};
 pub use zeroboot_runtime::host::{
     Account, BuildError, CopiedFrom, Cpu, DirectoryError, FaultRate, Faults, Finding, HostReport, Input,
     Interpreter, InterpreterError, Memory, MemoryAccount, Outcome, Output, PageMapError, PolicyFileError,
-    Pool, PoolCounters, PoolError, PoolOptions, PublishError, PublishedError, PublishedPool,
+    Pool, PoolCounters, PoolError, PoolOptions, PublishError, PublishedError, PublishedPlace, PublishedPool,
     PublishedProcess, PublishedSandbox, PublishedTemplate, Publisher, Request, RunError, Sandbox,
     SandboxState, SpawnError, Status, Storm, StormKind, Template, TemplateBuilder, Times, ViewError,
     examine_host, make_run_time_directory, page_map_of, prometheus, publish, published, read_policy,

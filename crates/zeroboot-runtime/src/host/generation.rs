@@ -89,7 +89,7 @@ impl Generation {
         generation.controls = Some(controls);
         generation.ready = ready;
         let meter = Meter::of(generation.process.id(), &generation.ready.places);
-        metrics.serves(meter.template());
+        metrics.serves(meter.template(), &generation.ready.places);
         generation.meter = Some(meter);
         debug!("the template serves");
         Ok(generation)

@@ -7,11 +7,12 @@ use std::fs::read_to_string;
 use std::sync::{Arc, Mutex};
 
 use nix::unistd::Pid;
-use tracing::{debug_span, warn};
+use tracing::{debug, debug_span, warn};
 use zeroboot_telemetry::{Memory, PageMap, SampleError, Sampler};
 
 use super::lock;
 use super::outcome::CopiedFrom;
+use super::publish::{PublishedPlace, published};
 use super::request::MemoryAccount;
 use crate::protocol::FrozenPlace;
 use crate::words::{self, with_cause};
@@ -138,7 +139,7 @@ impl PageMapError {
 }
 
 /// The memory of a sandbox that lives, of this or any other host on this machine, page by page, compared with what its
-/// template has now. `pid` is its number in this process's `/proc`.
+/// template has now. Frozen memory has the names of before if the host [publishes](fn@super::publish). `pid` is its number in this process's `/proc`.
 ///
 /// # Errors
 /// [`PageMapError`].
@@ -153,8 +154,22 @@ pub fn page_map_of(pid: u32) -> Result<PageMap, PageMapError> {
     let template = template_below(stage).ok_or(PageMapError::NoSandbox(pid))?;
     let mut sampler = Sampler::new();
     let baseline = sampler.baseline(template).map_err(sample)?;
+    let places = frozen_places(template);
+    let places = places.iter().map(|place| (place.start..place.end, place.name.as_str()));
+    let baseline = baseline.with_names(places);
     let map = sampler.against(Arc::new(baseline)).page_map(pid_t(pid)).map_err(sample)?;
     map.ok_or(PageMapError::Hidden(pid))
+}
+
+/// What of a template's memory was frozen, if its host publishes that: without it the file's name has to do.
+fn frozen_places(template: Pid) -> Vec<PublishedPlace> {
+    let pid = u32::try_from(template.as_raw()).ok();
+    let processes = published().unwrap_or_else(|error| {
+        debug!(error = words::of(&error), "frozen memory is not told by its names");
+        Vec::new()
+    });
+    let mut templates = processes.into_iter().flat_map(|process| process.templates);
+    templates.find(|template| template.pid == pid).map(|template| template.frozen).unwrap_or_default()
 }
 
 /// By the program that it runs, which no sandbox can.

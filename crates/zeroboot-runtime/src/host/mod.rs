@@ -59,9 +59,9 @@ pub use outcome::{
 pub use policy_file::{PolicyFileError, read_policy};
 pub use pool::{Pool, PoolCounters, PoolError, PoolOptions};
 pub use publish::{
-    DirectoryError, PublishError, PublishedError, PublishedPool, PublishedProcess, PublishedSandbox,
-    PublishedTemplate, Publisher, SandboxState, make_run_time_directory, publish, published,
-    run_time_directory,
+    DirectoryError, PublishError, PublishedError, PublishedPlace, PublishedPool, PublishedProcess,
+    PublishedSandbox, PublishedTemplate, Publisher, SandboxState, make_run_time_directory, publish,
+    published, run_time_directory,
 };
 pub use request::{Input, MemoryAccount, Output, Request};
 pub use sandbox::Sandbox;

@@ -27,6 +27,7 @@ use self::histogram::Histogram;
 use self::roster::Roster;
 use super::lock;
 use super::pool::{PoolCounters, Shared};
+use crate::protocol::FrozenPlace;
 
 pub(super) use self::flight::{Ending, Flight};
 pub(super) use self::roster::Resident;
@@ -56,6 +57,8 @@ pub(super) struct Metrics {
     deaths: AtomicU64,
     /// The process that is forked now, or the first of them; zero while there is none.
     process: AtomicU32,
+    /// What of its memory is frozen. Held for a few instructions.
+    frozen: Mutex<Arc<[FrozenPlace]>>,
     roster: Roster,
     /// Held for a few instructions.
     pools: Mutex<Pools>,
@@ -96,9 +99,10 @@ impl Metrics {
         templates.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// A generation of the template serves: this process is forked from now on.
-    pub(super) fn serves(&self, process: Option<u32>) {
+    /// A generation of the template serves: this process is forked from now on, of which these places are frozen.
+    pub(super) fn serves(&self, process: Option<u32>, frozen: &[FrozenPlace]) {
         self.generations.fetch_add(1, Ordering::Relaxed);
+        *lock(&self.frozen) = frozen.into();
         self.process.store(process.unwrap_or_default(), Ordering::Relaxed);
     }
 
@@ -135,6 +139,11 @@ impl Metrics {
     /// The process that is forked now, or the first of them.
     pub(super) fn process(&self) -> Option<u32> {
         Some(self.process.load(Ordering::Relaxed)).filter(|process| *process > 0)
+    }
+
+    /// What of that process's memory is frozen.
+    pub(super) fn frozen(&self) -> Arc<[FrozenPlace]> {
+        Arc::clone(&lock(&self.frozen))
     }
 
     /// How many were asked for, and how many of these have not come to their end.

@@ -22,5 +22,7 @@ mod read;
 
 pub use self::answer::{PublishError, Publisher, publish};
 pub use self::directory::{DirectoryError, make_run_time_directory, run_time_directory};
-pub use self::picture::{PublishedPool, PublishedProcess, PublishedSandbox, PublishedTemplate, SandboxState};
+pub use self::picture::{
+    PublishedPlace, PublishedPool, PublishedProcess, PublishedSandbox, PublishedTemplate, SandboxState,
+};
 pub use self::read::{PublishedError, published};

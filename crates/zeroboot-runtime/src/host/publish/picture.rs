@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use zeroboot_fork::monotonic_ns;
 
 use super::super::metrics::{Metrics, PoolFigures, Resident};
+use crate::protocol::FrozenPlace;
 
 /// What one process has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct PublishedTemplate {
     pub name: String,
     /// The process that is forked, or the first of them; `None` while there is none.
     pub pid: Option<u32>,
+    /// What of its memory lies in a file, by address, as it was called before: the largest parts.
+    #[serde(default)]
+    pub frozen: Vec<PublishedPlace>,
     /// Sandboxes that were asked for.
     pub started: u64,
     /// Those of them that have not ended.
@@ -41,6 +45,18 @@ pub struct PublishedTemplate {
     pub pools: Vec<PublishedPool>,
     /// Its living sandboxes, parked ones too, in the order in which they were made.
     pub sandboxes: Vec<PublishedSandbox>,
+}
+
+/// Memory of a template that was moved into a file, so that it is called otherwise in `/proc`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PublishedPlace {
+    /// The first byte.
+    pub start: u64,
+    /// One past the last byte.
+    pub end: u64,
+    /// What it was called: a path, `[heap]` or the like, or nothing.
+    pub name: String,
 }
 
 /// One living pool.
@@ -104,6 +120,7 @@ impl PublishedTemplate {
         Self {
             name: metrics.name.clone(),
             pid: metrics.process(),
+            frozen: metrics.frozen().iter().map(PublishedPlace::of).collect(),
             started,
             in_flight,
             storms: metrics.storms(),
@@ -115,6 +132,12 @@ impl PublishedTemplate {
                 .map(|resident| PublishedSandbox::of(resident, now))
                 .collect(),
         }
+    }
+}
+
+impl PublishedPlace {
+    fn of(FrozenPlace { start, end, name }: &FrozenPlace) -> Self {
+        Self { start: *start, end: *end, name: name.clone() }
     }
 }
 
