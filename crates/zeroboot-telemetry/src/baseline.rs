@@ -65,6 +65,9 @@ impl Baseline {
             let first = places.partition_point(|(place, _)| place.end <= rest.start);
             for (place, name) in places[first..].iter().take_while(|(place, _)| place.start < rest.end) {
                 let named = place.start.max(rest.start)..place.end.min(rest.end);
+                if named.is_empty() {
+                    continue;
+                }
                 mappings.push(Mapping { addresses: rest.start..named.start, ..mapping.clone() });
                 rest.start = named.end;
                 mappings.push(Mapping { addresses: named, name: *name, ..mapping.clone() });

@@ -23,12 +23,24 @@ ROUNDS = 20
 
 def settle():
     """Goes the way of every sandbox, with nothing to print: see SETTLING."""
-    # The hooks of a fork end all threads but one. Where there are others the library refuses to serve.
-    has_one_thread = len(os.listdir("/proc/self/task")) == 1
+    hooks_are_known = has_known_hooks()
     for _ in range(ROUNDS):
-        if has_one_thread:
+        if hooks_are_known:
             library.run_fork_hooks()
         run_job(empty_main(), library.await_go, "<settling>", sys.argv[:], [], SETTLING)
+
+
+def has_known_hooks():
+    """Whether what runs in the child of a fork is the standard library's alone: others' may be for children only."""
+    # They end all threads but one. Where there are others the library refuses to serve.
+    if len(os.listdir("/proc/self/task")) > 1 or "threading" not in sys.modules:
+        return False
+    known = getattr(sys, "stdlib_module_names", ())
+    one = sys.modules["threading"]._after_fork
+    for hooks in gc.get_objects():
+        if type(hooks) is list and any(hook is one for hook in hooks):
+            return all(getattr(hook, "__module__", None) in known for hook in hooks)
+    return False
 
 
 def serve():

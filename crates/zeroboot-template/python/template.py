@@ -13,6 +13,8 @@ import types
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 
 HERE = "<zeroboot>"
+
+
 def warm_up(modules):
     for name in modules:
         __import__(name)
@@ -77,9 +79,10 @@ def flush_what_can_be():
 library = load_and_warm_up()
 # Compiled before, so that nothing is in the nursery but what stays there.
 code = marshal.dumps(compile(library.source(), HERE, "exec", dont_inherit=True))
-# Where there is no memory for one, objects lie where they always did.
-library.open_nursery()
+# A second thread is refused later, with its name.
+if len(os.listdir("/proc/self/task")) == 1 and not library.open_nursery():
+    print("zeroboot: no nursery: memory has ended, or another allocator is in use (tracemalloc, a profiler)", file=sys.stderr)
 exec(
     marshal.loads(code),
-    {"library": library, "own_frames_cut": own_frames_cut, "flush_what_can_be": flush_what_can_be},
+    {"__name__": "__main__", "library": library, "own_frames_cut": own_frames_cut, "flush_what_can_be": flush_what_can_be},
 )

@@ -1,5 +1,5 @@
-//! The small objects of a sandbox lie in a nursery, and nothing but that is different: contents, threads, forks, tracing.
-//! With each version of Python that is found.
+//! The small objects of a sandbox lie in a nursery, and nothing but that is different: contents, threads, forks, tracing. That there
+//! is one at all the first test says. With each version of Python that is found.
 
 mod common;
 
@@ -20,7 +20,47 @@ fn main() -> ExitCode {
     ] {
         trials.push(Trial::test(name, move || everywhere(script)));
     }
+    trials.push(Trial::test("under_a_tracer_of_the_warm_up_there_is_none", traced_before));
+    trials.push(Trial::test("hooks_of_others_run_in_sandboxes_only", hooks_of_others));
     run(trials)
+}
+
+/// The tracer takes its hooks away when it is stopped, and all that was put above them.
+fn traced_before() -> Result<(), Failed> {
+    let script = "
+import tracemalloc
+kept = [bytes(100) for _ in range(1000)]
+tracemalloc.stop()
+del kept
+assert [bytes(100) for _ in range(5000)][4999] == bytes(100)
+";
+    warmed("tracer", "import tracemalloc; tracemalloc.start()\n", script)
+}
+
+/// The standard library's run in the template as well, a few times, which nobody can see.
+fn hooks_of_others() -> Result<(), Failed> {
+    let warm = "
+import os, threading
+runs = []
+os.register_at_fork(after_in_child=lambda: runs.append(os.getpid()))
+";
+    warmed("hooks", warm, "from warm import runs\nassert len(runs) == 1, runs\n")
+}
+
+/// The script with each version of Python, after this warm file.
+fn warmed(name: &str, warm: &str, script: &str) -> Result<(), Failed> {
+    let file = std::env::temp_dir().join(format!("zeroboot-nursery-{}-{name}.py", std::process::id()));
+    std::fs::write(&file, warm)?;
+    let found = interpreters();
+    let build = |interpreter: &Interpreter| {
+        Template::python().interpreter(interpreter.executable()).warm_file(&file).build()
+    };
+    let templates: Result<Vec<_>, _> = found.iter().map(build).collect();
+    std::fs::remove_file(&file)?;
+    for (interpreter, template) in found.iter().zip(templates?) {
+        succeeds_in(&template, interpreter, script)?;
+    }
+    Ok(())
 }
 
 fn everywhere(script: &str) -> Result<(), Failed> {
@@ -32,8 +72,12 @@ fn everywhere(script: &str) -> Result<(), Failed> {
 }
 
 fn succeeds(interpreter: &Interpreter, script: &str) -> Result<(), Failed> {
-    let name = interpreter.executable().display();
     let template = Template::python().interpreter(interpreter.executable()).build()?;
+    succeeds_in(&template, interpreter, script)
+}
+
+fn succeeds_in(template: &Template, interpreter: &Interpreter, script: &str) -> Result<(), Failed> {
+    let name = interpreter.executable().display();
     let outcome = template.run(script)?;
     if outcome.status == Status::Exited(0) {
         return Ok(());

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{descendants, run, skip, virtualenv};
 use libtest_mimic::{Failed, Trial};
+use nix::sys::resource::{Resource, getrlimit};
 use zeroboot::{BuildError, Bytes, Interpreter, InterpreterError, Template};
 
 fn main() -> ExitCode {
@@ -239,6 +240,10 @@ fn rehearsal_is_a_sandbox() -> Result<(), Failed> {
 /// They are offered over a socket that nobody reads before the rehearsal, and which holds fewer than 300.
 fn many_shells() -> Result<(), Failed> {
     const SHELLS: usize = 500;
+    // A pidfd and rules of each are in the template, and as many of the warden's.
+    if getrlimit(Resource::RLIMIT_NOFILE)?.0 < 4 * SHELLS as u64 {
+        return skip("a process may not have as many files open");
+    }
     let template = Template::python().parked_shells(SHELLS).build()?;
     if template.copied_pages().is_none() {
         return skip("this machine lets nobody pin pages, or the rehearsal has failed: see the warning");

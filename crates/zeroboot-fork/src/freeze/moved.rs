@@ -19,9 +19,9 @@ pub struct Moved {
 
 /// Every mapping of this process, by address.
 pub(super) fn mappings() -> Result<Vec<Mapping>, Errno> {
-    let text = std::fs::read_to_string("/proc/self/maps")
+    let text = std::fs::read("/proc/self/maps")
         .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
-    Ok(text.lines().filter_map(Mapping::parse).collect())
+    Ok(String::from_utf8_lossy(&text).lines().filter_map(Mapping::parse).collect())
 }
 
 /// What is the file's after a freeze, and was not before.

@@ -10,12 +10,12 @@ use std::ops::Range;
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
-use nix::unistd::{SysconfVar, pause, sysconf};
+use nix::unistd::{SysconfVar, getpid, getppid, pause, sysconf};
 
 use super::{WorkingSet, clip, extend};
 use crate::maps::Mapping;
 use crate::pagemap::{Page, Window};
-use crate::{Child, ForkOptions, ForkPlan, PrepareError, SpawnError, StepFailure, StepId};
+use crate::{Child, ForkOptions, ForkPlan, PrepareError, SpawnError, StepFailure, StepId, leave};
 
 /// Why there is no working set.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +48,19 @@ impl Witness {
     /// [`LearnError`], also where this process has more than one thread.
     ///
     /// # After fork
-    /// It runs two system calls and waits for its end.
+    /// It gives up all descriptors, so that nobody waits for an end of file in vain, and waits for its end.
     pub fn new() -> Result<Self, LearnError> {
-        let end_with_parent =
-            || set_pdeathsig(Signal::SIGKILL).map_err(|errno| StepFailure::new(StepId::DEATH_SIGNAL, errno));
+        let parent = getpid();
+        let end_with_parent = || {
+            set_pdeathsig(Signal::SIGKILL).map_err(|errno| StepFailure::new(StepId::DEATH_SIGNAL, errno))?;
+            if getppid() != parent {
+                leave(0);
+            }
+            Ok(())
+        };
         let plan = ForkPlan::prepare(ForkOptions::default())?;
         Ok(Self(plan.spawn(&end_with_parent, || {
+            close_everything();
             loop {
                 pause();
             }
@@ -73,6 +80,13 @@ impl Witness {
             _witness: self,
         })
     }
+}
+
+/// Every descriptor of this process, the standard streams included. A kernel before 5.9 leaves them open.
+fn close_everything() {
+    // SAFETY: needed since their owners are those of the process that this one is a copy of, and will never run here: this is a
+    // process that only waits from now on.
+    unsafe { libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) };
 }
 
 impl Drop for Witness {

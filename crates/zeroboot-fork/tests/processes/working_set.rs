@@ -2,10 +2,11 @@
 
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::ops::Range;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
 
 use libtest_mimic::Trial;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, UsageWho, getrusage, setrlimit};
 use zeroboot_fork::freeze::freeze;
 use zeroboot_fork::working_set::{CopyError, HugeCodeError, Witness, WorkingSet};
@@ -17,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("working set: a forbidden pin is told, with what to do", forbidden),
         trial("working set: nobody learns from a process that is gone", gone),
+        trial("working set: a witness holds nothing open", no_descriptors),
     ];
     trials.extend(both_ways("working set: exactly what a child has written", learned));
     trials.extend(both_ways("working set: not what its parent has written meanwhile", parents));
@@ -330,6 +332,16 @@ fn forbidden() -> Verdict {
             Ok(())
         }
     }
+}
+
+fn no_descriptors() -> Verdict {
+    let (reader, writer) = pipe().expect("a pipe");
+    let witness = Witness::new().expect("a witness");
+    drop(writer);
+    let mut end = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut end, PollTimeout::from(60_000_u16)), Ok(1), "nobody else can write");
+    drop(witness);
+    Ok(())
 }
 
 fn gone() -> Verdict {

@@ -144,7 +144,9 @@ impl<'a> Hearing<'a> {
                 error!(cause, "the template cannot be sealed");
                 return Err(BuildError::Seal(cause));
             }
-            None => return Ok(Heard::Nothing),
+            // It has ended.
+            None if received.length == 0 => return Ok(Heard::Nothing),
+            None => return Err(BuildError::talk("template")(Errno::EBADMSG)),
         }
         Ok(Heard::Word)
     }

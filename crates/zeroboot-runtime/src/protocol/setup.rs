@@ -288,11 +288,8 @@ pub struct FrozenPlace {
 }
 
 impl FrozenPlace {
-    /// How many are told at most: with names of no more than [`NAME`](Self::NAME) bytes they fit into a packet.
-    pub const MOST: usize = 64;
-
-    /// How long a name is at most, in bytes; of a longer one the end is told.
-    pub const NAME: usize = 48;
+    /// How much of a packet they may take, in bytes.
+    pub const ROOM: usize = TEXT_LIMIT / 2;
 }
 
 /// Whether code that sandboxes execute was moved into huge pages. See

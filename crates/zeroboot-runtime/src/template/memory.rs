@@ -39,18 +39,16 @@ pub(super) fn freeze(heavy: &WriteHeavy) -> FrozenMemory {
 /// As many as can be told, by address.
 fn largest(mut moved: Vec<Moved>) -> Vec<FrozenPlace> {
     moved.sort_by_key(|place| Reverse(place.end - place.start));
-    moved.truncate(FrozenPlace::MOST);
-    moved.sort_by_key(|place| place.start);
-    let place = |Moved { start, end, name }| FrozenPlace { start, end, name: end_of(name) };
-    moved.into_iter().map(place).collect()
-}
-
-fn end_of(mut name: String) -> String {
-    let mut start = name.len().saturating_sub(FrozenPlace::NAME);
-    while !name.is_char_boundary(start) {
-        start += 1;
-    }
-    name.split_off(start)
+    let mut left = FrozenPlace::ROOM;
+    let place = |Moved { start, end, name }| FrozenPlace { start, end, name };
+    let fits = |place: &FrozenPlace| {
+        // Numbers and a text: there is nothing in them that JSON cannot hold.
+        let length = serde_json::to_string(place).unwrap_or_default().len() + 1;
+        left.checked_sub(length).map(|rest| left = rest).is_some()
+    };
+    let mut places: Vec<_> = moved.into_iter().map(place).take_while(fits).collect();
+    places.sort_by_key(|place| place.start);
+    places
 }
 
 /// Sets so much heap apart for huge pages.

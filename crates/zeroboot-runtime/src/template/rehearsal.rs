@@ -62,11 +62,14 @@ pub(super) fn rehearse(server: &mut Server<'_>, job: &[Vec<u8>]) -> Result<Rehea
         Ok(set) => set,
         Err(error) => return Ok(Rehearsal::Learned(Err(error))),
     };
+    let mut shell = server.next_shell()?;
     let witness = match Witness::new() {
         Ok(witness) => witness,
-        Err(error) => return Ok(Rehearsal::Learned(Err(error.into()))),
+        Err(error) => {
+            server.put_back(shell);
+            return Ok(Rehearsal::Learned(Err(error.into())));
+        }
     };
-    let mut shell = server.next_shell()?;
     match server.fork(&mut shell, monotonic_ns()) {
         Ok((Forked::Parent(child), stamps)) => {
             let observer = witness.observe(child.pid());

@@ -166,6 +166,11 @@ impl<'a> Server<'a> {
         }
     }
 
+    /// A shell that nobody has joined.
+    pub(super) fn put_back(&mut self, shell: Parked) {
+        self.equipment.parked.push_front(shell);
+    }
+
     /// Takes all shells that are on offer; waits for the first if asked to.
     fn restock(&mut self, mut waiting: Waiting) -> Result<(), ServeError> {
         loop {

@@ -34,7 +34,7 @@ struct Forker {
     link: OwnedFd,
     /// How many shells wait there to be joined.
     parked: usize,
-    /// A shell that is still to be offered: the process does not read yet, and the link is full.
+    /// A shell that could not be offered yet, and is again when nothing else happens: the process does not read, and its link is full.
     held: Option<Parked>,
 }
 
@@ -131,13 +131,7 @@ impl Warden<'_> {
                 match event.data() {
                     HOST => return Ok(()),
                     SIGNALS => self.bury()?,
-                    link if link < FIRST_SHELL => {
-                        if event.events().contains(EpollFlags::EPOLLOUT) {
-                            self.await_on(link, EpollFlags::EPOLLIN)?;
-                            self.offer(link)?;
-                        }
-                        self.link(link)?;
-                    }
+                    link if link < FIRST_SHELL => self.link(link)?,
                     shell => self.abandoned(shell - FIRST_SHELL),
                 }
             }
@@ -154,36 +148,29 @@ impl Warden<'_> {
         listen(&self.events, link.as_fd(), number)?;
         self.roles.insert(pid, Role::Forker);
         self.forkers.insert(number, Forker { link, parked: 0, held: None });
-        while self.needs_more(number) {
+        while self.forkers.get(&number).is_some_and(|it| it.held.is_none() && it.parked < self.wanted) {
             self.park(number)?;
         }
         Ok(())
     }
 
-    fn needs_more(&self, number: u64) -> bool {
-        let needs = |forker: &Forker| forker.held.is_none() && forker.parked < self.wanted;
-        self.forkers.get(&number).is_some_and(needs)
-    }
-
     /// The process of the template that has the fewest shells, if these are too few.
     fn needy(&self) -> Option<u64> {
-        let needy = self.forkers.iter().filter(|(number, _)| self.needs_more(**number));
-        needy.min_by_key(|(_, forker)| forker.parked).map(|(number, _)| *number)
+        let fewest = self.forkers.iter().min_by_key(|(_, forker)| forker.parked);
+        fewest.filter(|(_, forker)| forker.parked < self.wanted).map(|(number, _)| *number)
     }
 
-    /// Makes a shell and offers it to this process of the template.
+    /// Makes a shell, unless one is held, and offers it to this process of the template.
     fn park(&mut self, number: u64) -> Result<(), WardenError> {
         let Some(forker) = self.forkers.get_mut(&number) else { return Ok(()) };
-        let parked = self.parking.park()?;
-        self.roles.insert(parked.pid, Role::Init(parked.number));
-        forker.held = Some(parked);
-        self.offer(number)
-    }
-
-    /// Offers the shell that is held for this process, as soon as there is room.
-    fn offer(&mut self, number: u64) -> Result<(), WardenError> {
-        let Some(forker) = self.forkers.get_mut(&number) else { return Ok(()) };
-        let Some(parked) = forker.held.take() else { return Ok(()) };
+        let parked = match forker.held.take() {
+            Some(held) => held,
+            None => {
+                let parked = self.parking.park()?;
+                self.roles.insert(parked.pid, Role::Init(parked.number));
+                parked
+            }
+        };
         let offer = LinkMessage::Parked { shell: parked.number, user: parked.user.0 };
         let leaf = parked.leaf.as_ref().map(Leaf::directory);
         let fds = [Some(parked.pidfd.as_fd()), leaf, parked.rules.as_ref().map(AsFd::as_fd)];
@@ -194,23 +181,12 @@ impl Warden<'_> {
                 forker.parked += 1;
                 let shell = Shell { pidfd: parked.pidfd, leaf: parked.leaf, report: None };
                 self.shells.insert(parked.number, shell);
-                Ok(())
             }
-            Err(Errno::EAGAIN) => {
-                forker.held = Some(parked);
-                self.await_on(number, EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT)
-            }
-            Err(errno) => Err(failed("offering a shell")(errno)),
+            // Until the process reads, or others of the user have read what is on its way: see `unix(7)`.
+            Err(Errno::EAGAIN | Errno::ETOOMANYREFS) => forker.held = Some(parked),
+            Err(errno) => return Err(failed("offering a shell")(errno)),
         }
-    }
-
-    fn await_on(&self, number: u64, awaited: EpollFlags) -> Result<(), WardenError> {
-        let Some(forker) = self.forkers.get(&number) else { return Ok(()) };
-        match self.events.modify(&forker.link, &mut EpollEvent::new(awaited, number)) {
-            // It was let go of, since the process is gone.
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(failed("listening")(errno)),
-        }
+        Ok(())
     }
 
     /// Reads what this process of the template says, to the last word that is there.
@@ -246,9 +222,7 @@ impl Warden<'_> {
                     return Err(failed("understanding the template")(Errno::EBADMSG));
                 }
             }
-            if self.forkers.get(&number).is_some_and(|forker| forker.parked * 2 < self.wanted)
-                && self.needs_more(number)
-            {
+            if self.forkers.get(&number).is_some_and(|forker| forker.parked * 2 < self.wanted) {
                 self.park(number)?;
             }
         }

@@ -120,8 +120,8 @@ macro_rules! api {
 
         impl Api {
             fn find() -> Option<Self> {
-                // SAFETY: needed since these symbols are not there when the library is linked. Each is looked up by the
-                // name under which the stable ABI has it, with the type that this has there.
+                // SAFETY: needed since these symbols are not there when the library is linked. Each is looked up by its
+                // name, with the type that the interpreter's documentation gives it.
                 unsafe { Some(Self { $($field: symbol($symbol)?,)* }) }
             }
         }

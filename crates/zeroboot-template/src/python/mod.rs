@@ -72,7 +72,7 @@ static METHODS: Shared<[MethodDef; 11]> = Shared(UnsafeCell::new([
         c"open_nursery",
         open_nursery,
         MethodDef::NO_ARGUMENT,
-        c"Has small objects lie close together from now on; False where there is no memory for it.",
+        c"Has small objects lie close together from now on; False where that cannot be.",
     ),
     method(c"source", source, MethodDef::NO_ARGUMENT, c"What a sandbox runs, in bytes."),
     method(
@@ -149,7 +149,8 @@ unsafe extern "C" fn write_heavy(_: Reference, object: Reference) -> Reference {
 
 unsafe extern "C" fn open_nursery(_: Reference, _: Reference) -> Reference {
     let Some(api) = Api::of_this_process() else { return null_mut() };
-    // SAFETY: the interpreter calls this with its lock held; the Python side makes no second interpreter.
+    // SAFETY: the interpreter calls this with its lock held, and the Python side only where there is one thread; it makes no second
+    // interpreter.
     truth(api, unsafe { nursery::open(api) })
 }
 

@@ -13,7 +13,7 @@
 //! memory back to the kernel.
 
 use std::cell::UnsafeCell;
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::{copy_nonoverlapping, null_mut, write_bytes};
 
@@ -83,44 +83,61 @@ struct Blocks {
     free: [*mut c_void; SIZES],
 }
 
-/// Opens a nursery of the calling thread, for the objects and the memory of the interpreter in this process, once. Whether there is memory for it.
+/// Opens a nursery of the calling thread, for the objects and the memory of the interpreter in this process, once. Whether there is
+/// one: not where memory has ended, or where somebody else has put an allocator above the interpreter's own (`tracemalloc`, a
+/// profiler). Such a one takes itself away some day, and with it what was put above.
 ///
 /// # Safety
-/// The interpreter's lock is held, and this process has one interpreter.
+/// The interpreter's lock is held, and this process has one interpreter and one thread.
 pub(super) unsafe fn open(api: &Api) -> bool {
-    let length = AREA + AREA / GRAIN;
-    let protection = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: needed since memory is to be had that no allocator knows. The kernel chooses where, so nothing is replaced.
-    let area =
-        unsafe { libc::mmap(null_mut(), length, protection, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) };
-    if area == libc::MAP_FAILED {
-        return false;
-    }
-    let nursery: &'static Nursery = Box::leak(Box::new(Nursery {
-        // SAFETY: no precondition.
-        owner: unsafe { libc::pthread_self() },
-        start: area.cast(),
-        // SAFETY: inside the area, which is longer.
-        sizes: unsafe { area.cast::<u8>().add(AREA) },
-        blocks: UnsafeCell::new(Blocks { used: 0, free: [null_mut(); SIZES] }),
-    }));
-    for domain in [Allocator::MEMORY, Allocator::OBJECTS] {
+    let below = DOMAINS.map(|domain| {
         let mut below = MaybeUninit::uninit();
         // SAFETY: valid for writing, and a domain that there is: the call fills all of it.
-        let below = unsafe {
+        unsafe {
             (api.allocator)(domain, below.as_mut_ptr());
             below.assume_init()
-        };
+        }
+    });
+    // The interpreter's own need no context, all others do.
+    if below.iter().any(|allocator: &Allocator| !allocator.context.is_null()) {
+        return false;
+    }
+    let Some(nursery) = Nursery::new() else { return false };
+    for (domain, below) in DOMAINS.into_iter().zip(below) {
         let context = Box::into_raw(Box::new(Domain { nursery, below }));
         let mut above = Allocator { context: context.cast(), allocate, allocate_zeroed, resize, free };
-        // SAFETY: needed since there is no other way to serve these domains. What was allocated before is known by its
-        // address, and goes to the allocator that it came from; the functions are as safe as the ones below.
+        // SAFETY: needed since there is no other way to serve these domains. The interpreter's documentation wants an allocator that
+        // is installed late to go on with the blocks of the one before: what was allocated there is known by its address, and
+        // goes there. Nobody takes this one away again: whoever is put above it later calls it, and gives way to it.
         unsafe { (api.set_allocator)(domain, &raw mut above) };
     }
     true
 }
 
+const DOMAINS: [c_int; 2] = [Allocator::MEMORY, Allocator::OBJECTS];
+
 impl Nursery {
+    /// One of the calling thread, for as long as the process is there.
+    fn new() -> Option<&'static Self> {
+        let length = AREA + AREA / GRAIN;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: needed since memory is to be had that no allocator knows. The kernel chooses where, so nothing is replaced.
+        let area = unsafe {
+            libc::mmap(null_mut(), length, protection, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
+        };
+        if area == libc::MAP_FAILED {
+            return None;
+        }
+        Some(Box::leak(Box::new(Self {
+            // SAFETY: no precondition.
+            owner: unsafe { libc::pthread_self() },
+            start: area.cast(),
+            // SAFETY: inside the area, which is longer.
+            sizes: unsafe { area.cast::<u8>().add(AREA) },
+            blocks: UnsafeCell::new(Blocks { used: 0, free: [null_mut(); SIZES] }),
+        })))
+    }
+
     fn is_owned(&self) -> bool {
         // SAFETY: no precondition.
         self.owner == unsafe { libc::pthread_self() }
@@ -225,7 +242,7 @@ unsafe extern "C" fn resize(context: *mut c_void, block: *mut c_void, bytes: usi
     };
     // SAFETY: the same, and this one comes from here.
     let number = unsafe { domain.nursery.size_at(offset) };
-    if size_number(bytes.min(LARGEST)) == number && bytes <= LARGEST {
+    if bytes <= LARGEST && size_number(bytes) == number {
         return block;
     }
     // SAFETY: as above. Both blocks are as long as what is copied, and they are two; the old one is not used after it.
