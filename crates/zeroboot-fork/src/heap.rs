@@ -27,8 +27,8 @@ use nix::errno::Errno;
 use crate::huge::{self, HUGE};
 use crate::threads::{self, NotAlone, Thread, ThreadCount, names};
 
-/// Takes the free blocks of the heap away for ever, down to the smallest, so that what children allocate comes from the heap's end.
-/// Gives how many bytes these were; none where the allocator is not glibc's.
+/// Takes the free blocks of the heap away for ever, down to the smallest and up to 256 MiB of them, so that what children allocate comes
+/// from the heap's end. Gives how many bytes these were; none where the allocator is not glibc's.
 ///
 /// To be called at the end of a warm-up, and before a [freeze](mod@crate::freeze) or [`reserve_huge_heap`]. It costs the heads of the
 /// blocks, which are written; what lies in them is given back to the kernel in whole pages. See `malloc_trim(3)`. Blocks that other
@@ -75,7 +75,7 @@ fn end_of_use() -> usize {
         libc::malloc_trim(keep);
         (libc::mallinfo().keepcost, libc::sbrk(0))
     };
-    // The field is an `int` which has run over from 2 GiB on.
+    // The field is an `int`, which is negative from 2 GiB on, and from 4 GiB on begins again: then blocks of the end are taken, too.
     end.addr().saturating_sub(rest.cast_unsigned() as usize)
 }
 

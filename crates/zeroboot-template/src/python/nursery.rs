@@ -1,9 +1,9 @@
 //! Where the interpreter of a sandbox puts its small objects: close together, whatever their size.
 //!
 //! The interpreter's own allocator keeps blocks of each size in pages of their own, and frees each block where it was made.
-//! So a script that needs 30 KiB writes to some sixty pages of the template, each of which is copied. Here blocks of all sizes lie
+//! So a script that needs a few KiB writes to some fifty pages of the template, each of which is copied. Here blocks of all sizes lie
 //! one after the other in memory that nobody has used before, and the last one that was freed is the first to be used again:
-//! seven pages. What does not fit any more, or is large, is left to the allocator below, as it was.
+//! a dozen pages. What does not fit any more, or is large, is left to the allocator below, as it was.
 //!
 //! The memory belongs to the thread that has opened it, so that there is no lock, and none is needed: interpreters with locks of
 //! their own, and the raw domain, which is not asked here, may allocate at any time. What another thread frees is
@@ -25,41 +25,18 @@ const AREA: usize = 1 << 20;
 /// What each block's address and size are a multiple of, as the interpreter expects of its objects.
 const GRAIN: usize = 16;
 
-/// The largest block: 4 times what the interpreter calls small, since code and dictionaries of that size are short-lived too.
-const LARGEST: usize = 8192;
+/// The largest block: what the interpreter calls small, too. Larger ones it leaves to `malloc`.
+const LARGEST: usize = 512;
 
-/// Up to here each multiple of the grain is a size of its own; above, there are four sizes to each doubling.
-const FINE: usize = 512;
-const FINE_SIZES: usize = FINE / GRAIN;
-const SIZES: usize = size_number(LARGEST) + 1;
+const SIZES: usize = LARGEST / GRAIN;
 
 const fn size_number(bytes: usize) -> usize {
-    if bytes <= FINE {
-        return bytes.saturating_sub(1) / GRAIN;
-    }
-    let last = bytes - 1;
-    let doubling = last.ilog2() - FINE.ilog2();
-    FINE_SIZES + 4 * doubling as usize + (last >> (last.ilog2() - 2)) % 4
+    bytes.saturating_sub(1) / GRAIN
 }
 
 const fn size_of_number(number: usize) -> usize {
-    if number < FINE_SIZES {
-        return (number + 1) * GRAIN;
-    }
-    let (doubling, quarter) = ((number - FINE_SIZES) / 4, (number - FINE_SIZES) % 4);
-    (FINE << doubling) / 4 * (quarter + 5)
+    (number + 1) * GRAIN
 }
-
-const _: () = {
-    let mut bytes = 1;
-    while bytes <= LARGEST {
-        let size = size_of_number(size_number(bytes));
-        assert!(size >= bytes && size.is_multiple_of(GRAIN), "each block fits its size");
-        assert!(size - bytes < GRAIN || (size - bytes) * 4 <= bytes, "a quarter is wasted at most");
-        assert!(size_number(size) == size_number(bytes) && size_number(bytes) < SIZES);
-        bytes += 1;
-    }
-};
 
 /// A domain of the interpreter's, and what serves it where the nursery does not.
 struct Domain {

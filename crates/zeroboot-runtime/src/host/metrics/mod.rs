@@ -20,7 +20,7 @@ mod histogram;
 mod roster;
 mod text;
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use self::histogram::Histogram;
@@ -35,6 +35,14 @@ pub use self::text::prometheus;
 
 /// Those that live, in the order in which they were made. Held for a few instructions.
 static TEMPLATES: Mutex<Vec<Weak<Metrics>>> = Mutex::new(Vec::new());
+
+/// The process that is forked now, or the first of them; none while there is none.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ForkedNow {
+    pub(super) process: Option<u32>,
+    /// What of its memory is frozen.
+    pub(super) frozen: Arc<[FrozenPlace]>,
+}
 
 /// The numbers of one template, all its generations together.
 #[derive(Debug, Default)]
@@ -55,10 +63,8 @@ pub(super) struct Metrics {
     generations: AtomicU64,
     rotations: AtomicU64,
     deaths: AtomicU64,
-    /// The process that is forked now, or the first of them; zero while there is none.
-    process: AtomicU32,
-    /// What of its memory is frozen. Held for a few instructions.
-    frozen: Mutex<Arc<[FrozenPlace]>>,
+    /// What is forked now. Held for a few instructions.
+    forked: Mutex<ForkedNow>,
     roster: Roster,
     /// Held for a few instructions.
     pools: Mutex<Pools>,
@@ -102,8 +108,7 @@ impl Metrics {
     /// A generation of the template serves: this process is forked from now on, of which these places are frozen.
     pub(super) fn serves(&self, process: Option<u32>, frozen: &[FrozenPlace]) {
         self.generations.fetch_add(1, Ordering::Relaxed);
-        *lock(&self.frozen) = frozen.into();
-        self.process.store(process.unwrap_or_default(), Ordering::Relaxed);
+        *lock(&self.forked) = ForkedNow { process, frozen: frozen.into() };
     }
 
     /// The template was built anew while it served.
@@ -114,7 +119,7 @@ impl Metrics {
     /// The template was found dead.
     pub(super) fn died(&self) {
         self.deaths.fetch_add(1, Ordering::Relaxed);
-        self.process.store(0, Ordering::Relaxed);
+        *lock(&self.forked) = ForkedNow::default();
     }
 
     /// A storm of page faults has begun in one of its sandboxes.
@@ -136,14 +141,9 @@ impl Metrics {
         pools.living.push((number, Arc::downgrade(pool)));
     }
 
-    /// The process that is forked now, or the first of them.
-    pub(super) fn process(&self) -> Option<u32> {
-        Some(self.process.load(Ordering::Relaxed)).filter(|process| *process > 0)
-    }
-
-    /// What of that process's memory is frozen.
-    pub(super) fn frozen(&self) -> Arc<[FrozenPlace]> {
-        Arc::clone(&lock(&self.frozen))
+    /// What is forked now.
+    pub(super) fn forked_now(&self) -> ForkedNow {
+        lock(&self.forked).clone()
     }
 
     /// How many were asked for, and how many of these have not come to their end.

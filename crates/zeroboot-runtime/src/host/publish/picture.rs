@@ -116,11 +116,11 @@ impl PublishedProcess {
 impl PublishedTemplate {
     fn of(metrics: &Metrics) -> Self {
         let (started, in_flight) = metrics.flights();
-        let now = monotonic_ns();
+        let (now, forked) = (monotonic_ns(), metrics.forked_now());
         Self {
             name: metrics.name.clone(),
-            pid: metrics.process(),
-            frozen: metrics.frozen().iter().map(PublishedPlace::of).collect(),
+            pid: forked.process,
+            frozen: forked.frozen.iter().map(PublishedPlace::of).collect(),
             started,
             in_flight,
             storms: metrics.storms(),
