@@ -1,5 +1,6 @@
 //! The lines of `/proc/<pid>/maps`, which are also the heads of `smaps`. See `proc_pid_maps(5)`.
 
+use std::io;
 use std::ops::Range;
 
 /// The head of one mapping, as it stands in the text. Parsing it allocates nothing.
@@ -45,6 +46,12 @@ impl<'a> Head<'a> {
 /// A number in digits of this base, without a sign.
 pub(crate) fn number(digits: &[u8], base: u32) -> Option<u64> {
     u64::from_str_radix(str::from_utf8(digits).ok()?, base).ok()
+}
+
+/// Every mapping of this process, by address. A path need not be text: what is not is shown with replacements.
+pub(crate) fn of_this_process() -> io::Result<Vec<Mapping>> {
+    let text = std::fs::read("/proc/self/maps")?;
+    Ok(String::from_utf8_lossy(&text).lines().filter_map(Mapping::parse).collect())
 }
 
 /// One mapping.

@@ -33,7 +33,7 @@ def settle():
 def has_known_hooks():
     """Whether what runs in the child of a fork is the standard library's alone: others' may be for children only."""
     # They end all threads but one. Where there are others the library refuses to serve.
-    if len(os.listdir("/proc/self/task")) > 1 or "threading" not in sys.modules:
+    if not has_one_thread() or "threading" not in sys.modules:
         return False
     known = getattr(sys, "stdlib_module_names", ())
     one = sys.modules["threading"]._after_fork

@@ -67,6 +67,10 @@ def load_and_warm_up():
     return library
 
 
+def has_one_thread():
+    return len(os.listdir("/proc/self/task")) == 1
+
+
 def flush_what_can_be():
     """What was printed before a failure helps to understand it; the warm-up may have closed or replaced the streams."""
     for stream in (sys.stdout, sys.stderr):
@@ -80,9 +84,15 @@ library = load_and_warm_up()
 # Compiled before, so that nothing is in the nursery but what stays there.
 code = marshal.dumps(compile(library.source(), HERE, "exec", dont_inherit=True))
 # A second thread is refused later, with its name.
-if len(os.listdir("/proc/self/task")) == 1 and not library.open_nursery():
+if has_one_thread() and not library.open_nursery():
     print("zeroboot: no nursery: memory has ended, or another allocator is in use (tracemalloc, a profiler)", file=sys.stderr)
 exec(
     marshal.loads(code),
-    {"__name__": "__main__", "library": library, "own_frames_cut": own_frames_cut, "flush_what_can_be": flush_what_can_be},
+    {
+        "__name__": "__main__",
+        "library": library,
+        "own_frames_cut": own_frames_cut,
+        "flush_what_can_be": flush_what_can_be,
+        "has_one_thread": has_one_thread,
+    },
 )

@@ -4,7 +4,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::run;
+use common::{WarmFile, run};
 use libtest_mimic::{Failed, Trial};
 use nix::unistd::Uid;
 use zeroboot::{Account, Kib, Status, Template};
@@ -60,11 +60,8 @@ fn grown(before: u64, after: u64, by: u64) -> bool {
 }
 
 fn template(code: &str) -> Result<Template, Failed> {
-    let file = std::env::temp_dir().join(format!("zeroboot-account-{}.py", std::process::id()));
-    std::fs::write(&file, code)?;
-    let built = Template::python().warm_file(&file).build();
-    std::fs::remove_file(&file)?;
-    Ok(built?)
+    let file = WarmFile::new("account", code)?;
+    Ok(Template::python().warm_file(&file.0).build()?)
 }
 
 fn fresh_memory_is_zeroed() -> Result<(), Failed> {

@@ -5,7 +5,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{interpreters, run, skip};
+use common::{WarmFile, interpreters, run, skip};
 use libtest_mimic::{Failed, Trial};
 use zeroboot::{Interpreter, Status, Template};
 
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         ("a_fork_from_a_thread", FORK),
         ("allocations_are_traced", TRACE),
     ] {
-        trials.push(Trial::test(name, move || everywhere(script)));
+        trials.push(Trial::test(name, move || everywhere(|interpreter| succeeds(interpreter, script))));
     }
     trials.push(Trial::test("under_a_tracer_of_the_warm_up_there_is_none", traced_before));
     trials.push(Trial::test("hooks_of_others_run_in_sandboxes_only", hooks_of_others));
@@ -49,26 +49,19 @@ os.register_at_fork(after_in_child=lambda: runs.append(os.getpid()))
 
 /// The script with each version of Python, after this warm file.
 fn warmed(name: &str, warm: &str, script: &str) -> Result<(), Failed> {
-    let file = std::env::temp_dir().join(format!("zeroboot-nursery-{}-{name}.py", std::process::id()));
-    std::fs::write(&file, warm)?;
-    let found = interpreters();
-    let build = |interpreter: &Interpreter| {
-        Template::python().interpreter(interpreter.executable()).warm_file(&file).build()
-    };
-    let templates: Result<Vec<_>, _> = found.iter().map(build).collect();
-    std::fs::remove_file(&file)?;
-    for (interpreter, template) in found.iter().zip(templates?) {
-        succeeds_in(&template, interpreter, script)?;
-    }
-    Ok(())
+    let file = WarmFile::new(name, warm)?;
+    everywhere(|interpreter| {
+        let builder = Template::python().interpreter(interpreter.executable());
+        succeeds_in(&builder.warm_file(&file.0).build()?, interpreter, script)
+    })
 }
 
-fn everywhere(script: &str) -> Result<(), Failed> {
+fn everywhere(test: impl Fn(&Interpreter) -> Result<(), Failed>) -> Result<(), Failed> {
     let found = interpreters();
     if found.is_empty() {
         return skip("no python3 from 3.9 on");
     }
-    found.iter().try_for_each(|interpreter| succeeds(interpreter, script))
+    found.iter().try_for_each(test)
 }
 
 fn succeeds(interpreter: &Interpreter, script: &str) -> Result<(), Failed> {

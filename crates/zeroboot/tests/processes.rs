@@ -4,11 +4,10 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU8;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use common::{descendants, interpreters, run, skip};
+use common::{WarmFile, descendants, interpreters, run, skip};
 use libtest_mimic::{Failed, Trial};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -92,24 +91,6 @@ fn waits() -> Result<Vec<u64>, Failed> {
         }
     }
     Ok(last)
-}
-
-/// A file in a place of its own, removed at the end.
-struct WarmFile(PathBuf);
-
-impl WarmFile {
-    fn new(name: &str, code: &str) -> Result<Self, Failed> {
-        let path = std::env::temp_dir().join(format!("zeroboot-processes-{}-{name}.py", std::process::id()));
-        std::fs::write(&path, code)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for WarmFile {
-    fn drop(&mut self) {
-        // What cannot be removed is not worth a second panic.
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 fn one() -> Result<(), Failed> {

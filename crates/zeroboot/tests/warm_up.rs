@@ -4,11 +4,10 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use common::{descendants, run, skip, virtualenv};
+use common::{WarmFile, descendants, run, skip, virtualenv};
 use libtest_mimic::{Failed, Trial};
 use nix::sys::resource::{Resource, getrlimit};
 use zeroboot::{BuildError, Bytes, Interpreter, InterpreterError, Template};
@@ -36,24 +35,6 @@ fn main() -> ExitCode {
         Trial::test("numpy_random_differs_over_200_sandboxes", numpy_random),
         Trial::test("threads_of_a_library_are_named_with_its_variable", library_threads),
     ])
-}
-
-/// A warm-up file that is gone with the test.
-struct WarmFile(PathBuf);
-
-impl WarmFile {
-    fn new(name: &str, code: &str) -> Result<Self, Failed> {
-        let path = std::env::temp_dir().join(format!("zeroboot-{}-{name}.py", std::process::id()));
-        std::fs::write(&path, code)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for WarmFile {
-    fn drop(&mut self) {
-        // What cannot be removed is not worth a second panic.
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 fn warm_file() -> Result<(), Failed> {

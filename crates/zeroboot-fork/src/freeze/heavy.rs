@@ -21,7 +21,7 @@ use super::select::Candidate;
 use super::standstill::{Standstill, StandstillError};
 use super::swap::{advise, place};
 use crate::huge::{self, Area, HUGE};
-use crate::maps::Mapping;
+use crate::maps;
 
 /// Blocks of 2 MiB that children copy at once: see [`ForkPlan::set_write_heavy`](crate::ForkPlan::set_write_heavy).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -207,9 +207,8 @@ enum Moved {
 
 /// What of these ranges is mapped: they may be anybody's numbers.
 fn mapped(ranges: &[Range<u64>]) -> io::Result<Vec<Range<u64>>> {
-    let text = std::fs::read_to_string("/proc/self/maps")?;
     let mut places: Vec<Range<u64>> = Vec::new();
-    for mapping in text.lines().filter_map(Mapping::parse) {
+    for mapping in maps::of_this_process()? {
         match places.last_mut() {
             Some(last) if last.end == mapping.addresses.start => last.end = mapping.addresses.end,
             _ => places.push(mapping.addresses),

@@ -32,10 +32,11 @@ mod standstill;
 mod swap;
 
 use self::area::List;
-use self::moved::{mappings, moved};
+use self::moved::moved;
 use self::pages::PageTable;
 use self::standstill::Standstill;
 use self::swap::{Kept, Mover};
+use crate::maps;
 
 pub use heavy::{WriteHeavy, WriteHeavyError};
 pub use moved::Moved;
@@ -88,7 +89,7 @@ pub fn freeze_apart_from(heavy: &WriteHeavy) -> Result<Frozen, FreezeError> {
         List::with_capacity(3 * still.capacity + heavy.pieces().len()).map_err(FreezeError::memory)?;
     let mut ahead = PageTable::open(page).map_err(FreezeError::mappings)?;
     let table = PageTable::open(page).map_err(FreezeError::mappings)?;
-    let before = mappings().map_err(FreezeError::mappings)?;
+    let before = maps::of_this_process().map_err(FreezeError::listing)?;
     let mut mover = Mover::new(table, page, skipped).map_err(FreezeError::File)?;
 
     still.begin(|candidate| candidate.anonymous > 0)?;
@@ -103,7 +104,7 @@ pub fn freeze_apart_from(heavy: &WriteHeavy) -> Result<Frozen, FreezeError> {
 
     let (bytes, written, skipped) = (mover.bytes, mover.written, mover.skipped.to_vec());
     drop((mover, ahead, kept));
-    let after = mappings().map_err(FreezeError::mappings)?;
+    let after = maps::of_this_process().map_err(FreezeError::listing)?;
     let (mappings_after, places) = (after.len(), moved(&before, &after));
     let frozen = Frozen { mappings_before, mappings_after, bytes, written, moved: places, skipped };
     match result {

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use nix::errno::Errno;
-
 use crate::maps::Mapping;
 
 /// Memory that is mapped from the file now.
@@ -15,13 +13,6 @@ pub struct Moved {
     pub end: u64,
     /// What it was called before, as in `proc_pid_maps(5)`: a path, `[heap]` or the like, or nothing.
     pub name: String,
-}
-
-/// Every mapping of this process, by address.
-pub(super) fn mappings() -> Result<Vec<Mapping>, Errno> {
-    let text = std::fs::read("/proc/self/maps")
-        .map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))?;
-    Ok(String::from_utf8_lossy(&text).lines().filter_map(Mapping::parse).collect())
 }
 
 /// What is the file's after a freeze, and was not before.

@@ -1,6 +1,7 @@
 //! What a freeze did, what it left alone, and why it failed.
 
 use std::fmt;
+use std::io;
 
 use nix::errno::Errno;
 
@@ -177,6 +178,10 @@ pub enum FreezeError {
 impl FreezeError {
     pub(super) fn memory(errno: Errno) -> Self {
         Self::Standstill(StandstillError::Memory(errno))
+    }
+
+    pub(super) fn listing(error: io::Error) -> Self {
+        Self::mappings(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
     }
 
     pub(super) fn mappings(errno: Errno) -> Self {

@@ -11,7 +11,7 @@ use std::io;
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::Bytes;
-use crate::maps::Mapping;
+use crate::maps;
 use crate::pagemap::Window;
 
 /// How many bytes of this process, the child, are copies of what the process with this page table has now. `parent` was
@@ -20,10 +20,9 @@ pub(super) fn copied(parent: &File) -> io::Result<Bytes> {
     let page = sysconf(SysconfVar::PAGE_SIZE)?.and_then(|page| page.try_into().ok());
     let page: u64 = page.ok_or(io::ErrorKind::Unsupported)?;
     let child = File::open("/proc/self/pagemap")?;
-    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    let mappings = maps::of_this_process()?.into_iter();
     let (mut theirs, mut ours) = (Window::new(page), Window::new(page));
     let mut pages = 0;
-    let mappings = maps.lines().filter_map(Mapping::parse);
     // What cannot be read cannot be written either, and may be a reservation of terabytes.
     for mapping in mappings.filter(|mapping| mapping.is_readable && !mapping.is_shared) {
         let mut rest = mapping.addresses;

@@ -9,7 +9,7 @@ use std::ptr;
 use nix::errno::Errno;
 
 use super::{WorkingSet, clip};
-use crate::maps::Mapping;
+use crate::maps::{self, Mapping};
 
 /// Why the pages are copied one by one, as after any fork.
 #[derive(Debug, thiserror::Error)]
@@ -93,12 +93,8 @@ impl WorkingSet {
     /// The children inherit copies, and a descriptor that pins nothing of theirs. They may close it, and must forget the
     /// handle: dropped in a child, it lets go of the parent's pages.
     pub fn copy_at_fork(&self) -> Result<CopiedAtFork, CopyError> {
-        let text = std::fs::read_to_string("/proc/self/maps").map_err(CopyError::Maps)?;
-        let mappings: Vec<_> = text
-            .lines()
-            .filter_map(Mapping::parse)
-            .filter(|mapping| mapping.is_writable && !mapping.is_shared)
-            .collect();
+        let mut mappings = maps::of_this_process().map_err(CopyError::Maps)?;
+        mappings.retain(|mapping| mapping.is_writable && !mapping.is_shared);
         match self.pin(mappings.iter()) {
             // Before 6.5 the kernel takes no page whose mapping has a file behind it, and with it refuses all others.
             Err(CopyError::Pin { errno: Errno::EOPNOTSUPP, .. }) => {

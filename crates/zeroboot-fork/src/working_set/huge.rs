@@ -17,7 +17,7 @@ use nix::errno::Errno;
 
 use super::WorkingSet;
 use crate::huge::{Area, HUGE, is_huge};
-use crate::maps::Mapping;
+use crate::maps::{self, Mapping};
 
 /// From how many pages on, of the 512, a block is worth its copy: so many windows of 16 pages are as many faults.
 const WORTH: u64 = 64;
@@ -68,10 +68,8 @@ impl WorkingSet {
     /// # Not checked
     /// Break points that a debugger or `uprobes` have set there are lost or stay for ever.
     pub fn move_code_to_huge_pages(&self) -> Result<u64, HugeCodeError> {
-        let text = std::fs::read_to_string("/proc/self/maps").map_err(HugeCodeError::Maps)?;
-        let blocks = blocks(text.lines().filter_map(Mapping::parse), |block| {
-            self.pages_in(&self.read, block) >= WORTH
-        });
+        let mappings = maps::of_this_process().map_err(HugeCodeError::Maps)?;
+        let blocks = blocks(mappings.into_iter(), |block| self.pages_in(&self.read, block) >= WORTH);
         let mut moved = 0;
         for block in blocks {
             // SAFETY: a readable mapping of a file without a part that is written to: see `blocks`.

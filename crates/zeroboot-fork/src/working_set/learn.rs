@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{SysconfVar, getpid, getppid, pause, sysconf};
 
 use super::{WorkingSet, clip, extend};
-use crate::maps::Mapping;
+use crate::maps::{self, Mapping};
 use crate::pagemap::{Page, Window};
 use crate::{Child, ForkOptions, ForkPlan, PrepareError, SpawnError, StepFailure, StepId, leave};
 
@@ -114,10 +114,10 @@ impl Observer {
     /// # Errors
     /// [`LearnError`].
     pub fn working_set(&mut self) -> Result<WorkingSet, LearnError> {
-        let mut text = String::new();
-        self.maps.read_to_string(&mut text).map_err(LearnError::Maps)?;
+        let mut text = Vec::new();
+        self.maps.read_to_end(&mut text).map_err(LearnError::Maps)?;
         let mut set = WorkingSet { page: self.page, ..WorkingSet::default() };
-        for mapping in text.lines().filter_map(Mapping::parse) {
+        for mapping in String::from_utf8_lossy(&text).lines().filter_map(Mapping::parse) {
             if !mapping.is_shared && (mapping.is_writable || mapping.has_file()) {
                 self.walk(&mapping, &mut set).map_err(LearnError::PageTable)?;
             }
@@ -142,9 +142,8 @@ pub(super) fn with_content(
     enough: u64,
     page: u64,
 ) -> Result<Vec<Range<u64>>, LearnError> {
-    let text = std::fs::read_to_string("/proc/self/maps").map_err(LearnError::Maps)?;
-    let private = |mapping: &Mapping| mapping.is_writable && !mapping.is_shared;
-    let mappings: Vec<_> = text.lines().filter_map(Mapping::parse).filter(private).collect();
+    let mut mappings = maps::of_this_process().map_err(LearnError::Maps)?;
+    mappings.retain(|mapping| mapping.is_writable && !mapping.is_shared);
     let pagemap = File::open("/proc/self/pagemap").map_err(LearnError::PageTable)?;
     let mut window = Window::new(page);
     let mut unreadable = None;

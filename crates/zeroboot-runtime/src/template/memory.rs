@@ -58,3 +58,29 @@ pub(super) fn set_heap_apart(bytes: Option<usize>) -> HugeHeap {
         Err(error) => HugeHeap::Not(words::of(&error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{CopiedPages, FromTemplate, HugeCode, PreparedMemory, TEXT_LIMIT};
+
+    /// Names that JSON makes six times as long.
+    #[test]
+    fn what_is_told_fits_into_a_packet() {
+        let place = |n: u64| Moved { start: n << 20, end: (n << 20) + (n << 12), name: "\u{1}".repeat(48) };
+        let places = largest((1..600).map(place).collect());
+        assert!(places.len() > 4 && places.is_sorted_by_key(|place| place.start));
+        assert_eq!(places.last().map(|place| place.start), Some(599 << 20), "the largest");
+        let cause = || Some("x".repeat(300));
+        let memory = PreparedMemory {
+            copied: CopiedPages::None("x".repeat(300)),
+            code: HugeCode::Not("x".repeat(300)),
+            frozen: FrozenMemory::Frozen { bytes: 1, mappings_before: 1, mappings_after: 1, places },
+            heavy: HeavyMemory { bytes: 0, trouble: cause() },
+            heap: HugeHeap::Not("x".repeat(300)),
+        };
+        let packet = FromTemplate::Serving(memory.clone()).encode();
+        assert!(packet.len() < TEXT_LIMIT);
+        assert_eq!(FromTemplate::decode(&packet), Some(FromTemplate::Serving(memory)));
+    }
+}

@@ -95,3 +95,21 @@ pub(crate) fn examples() -> Vec<PathBuf> {
     assert!(scripts.len() >= 7, "{scripts:?}");
     scripts
 }
+
+/// A warm-up file that is gone with the test; the name is one of the test binary's own.
+pub(crate) struct WarmFile(pub(crate) PathBuf);
+
+impl WarmFile {
+    pub(crate) fn new(name: &str, code: &str) -> Result<Self, Failed> {
+        let path = std::env::temp_dir().join(format!("zeroboot-{}-{name}.py", std::process::id()));
+        std::fs::write(&path, code)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for WarmFile {
+    fn drop(&mut self) {
+        // What cannot be removed is not worth a second panic.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
