@@ -51,8 +51,7 @@ pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Res
     if !fds.is_empty() {
         let raw: [RawFd; MAX_FDS] =
             std::array::from_fn(|index| fds.get(index).map_or(-1, AsRawFd::as_raw_fd));
-        control.attach(&mut header);
-        header.msg_controllen = control_space(fds.len()) as _;
+        control.attach(&mut header, fds.len());
         put_rights(&header, &raw[..fds.len()]);
     }
     loop {
@@ -112,7 +111,8 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], waiting: Waiting) -> R
     let mut control = Control::default();
     let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut header = message_header(&mut iov);
-    control.attach(&mut header);
+    // Room for just so many: the kernel closes the others, and says MSG_CTRUNC.
+    control.attach(&mut header, MAX_FDS);
     let length = receive_message(socket, &mut header, waiting)?;
     let fds = take_rights(&header);
     if header.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0 {
@@ -122,7 +122,8 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], waiting: Waiting) -> R
 }
 
 /// Receives one packet from a peer that is not trusted: descriptors that come with it are closed by the kernel, unseen.
-/// Gives its length; 0 when the other end is gone.
+/// Gives its length; 0 when the other end is gone, and for an empty packet: only a peer that is trusted never sends one, see
+/// [`queued`].
 ///
 /// # Errors
 /// As [`receive`].
@@ -149,6 +150,31 @@ pub fn await_length(socket: BorrowedFd<'_>) -> Result<usize, Errno> {
             Err(errno) => return Err(errno),
         }
     }
+}
+
+/// How many bytes wait to be received, over all packets. See `SIOCINQ` in `unix(7)`.
+///
+/// When no other process can send any more, and this is 0, nothing but empty packets is left.
+///
+/// # Errors
+/// None is expected of a socket of [`pair`].
+pub fn queued(socket: BorrowedFd<'_>) -> Result<usize, Errno> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: needed since `nix` has no function for this command. It writes one integer, which lives through the call.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+    Errno::result(result)?;
+    usize::try_from(bytes).map_err(|_| Errno::EOVERFLOW)
+}
+
+/// Whether nobody can send any more over the other end of a socket: it is closed, or shut down for writing. What was sent
+/// before may still be there. See `POLLRDHUP` in `poll(2)`.
+#[must_use]
+pub fn is_hung_up(socket: BorrowedFd<'_>) -> bool {
+    let mut source = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
+    let (one, no_time) = (1, 0);
+    // SAFETY: needed since `nix` does not know this flag. The one entry lives through the call, which does not wait.
+    let ready = unsafe { libc::poll(&raw mut source, one, no_time) };
+    ready == 1 && source.revents & (libc::POLLRDHUP | libc::POLLHUP) != 0
 }
 
 fn receive_message(
@@ -211,9 +237,10 @@ struct Control([u64; 8]);
 const _: () = assert!(control_space(MAX_FDS) <= size_of::<Control>());
 
 impl Control {
-    fn attach(&mut self, header: &mut libc::msghdr) {
+    /// With room for `count` descriptors.
+    fn attach(&mut self, header: &mut libc::msghdr, count: usize) {
         header.msg_control = self.0.as_mut_ptr().cast();
-        header.msg_controllen = size_of::<Self>() as _;
+        header.msg_controllen = control_space(count) as _;
     }
 }
 

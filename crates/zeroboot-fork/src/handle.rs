@@ -70,7 +70,7 @@ impl Child {
 
     fn collect(&mut self, flags: libc::c_int) -> Result<Option<Exit>, Errno> {
         if self.exit.is_none() {
-            self.exit = wait_pidfd(self.pidfd.as_fd(), flags)?;
+            self.exit = wait_pidfd(self.pidfd.as_fd(), libc::WEXITED | flags)?;
         }
         Ok(self.exit)
     }
@@ -83,6 +83,15 @@ impl AsFd for Child {
     }
 }
 
+/// Collects a child that has ended, by its pidfd, without waiting; `None` while it lives. For a reaper that holds pidfds which
+/// came from elsewhere; where a [`Child`] exists, ask that. See `waitid(2)`.
+///
+/// # Errors
+/// `ECHILD` when it is no child of this process, or was collected before.
+pub fn reap(pidfd: BorrowedFd<'_>) -> Result<Option<Exit>, Errno> {
+    wait_pidfd(pidfd, libc::WEXITED | libc::WNOHANG)
+}
+
 fn wait_pidfd(pidfd: BorrowedFd<'_>, flags: libc::c_int) -> Result<Option<Exit>, Errno> {
     // SAFETY: an all-zero value is a valid `siginfo_t` and a valid `rusage`.
     let (mut info, mut usage): (libc::siginfo_t, libc::rusage) = unsafe { std::mem::zeroed() };
@@ -93,7 +102,7 @@ fn wait_pidfd(pidfd: BorrowedFd<'_>, flags: libc::c_int) -> Result<Option<Exit>,
             libc::P_PIDFD,
             pidfd.as_raw_fd(),
             &raw mut info,
-            libc::WEXITED | flags,
+            flags,
             &raw mut usage,
         )
     };
@@ -123,18 +132,30 @@ pub fn pidfd_open(pid: u32) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Whether a process has been reaped: until then nobody else has its number. One that has ended and waits to be reaped has
+/// not. See `pidfd_send_signal(2)`.
+#[must_use]
+pub fn is_reaped(pidfd: BorrowedFd<'_>) -> bool {
+    // The right to signal it is asked for after the process itself.
+    send_signal(pidfd, 0) == Err(Errno::ESRCH)
+}
+
 /// Sends a signal to the process behind a pidfd. See `pidfd_send_signal(2)`.
 ///
 /// # Errors
 /// `ESRCH` when it has ended, `EPERM`.
 pub fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: Signal) -> Result<(), Errno> {
+    send_signal(pidfd, signal as libc::c_int)
+}
+
+fn send_signal(pidfd: BorrowedFd<'_>, signal: libc::c_int) -> Result<(), Errno> {
     let no_flags = 0;
     // SAFETY: a null siginfo is allowed: the kernel fills one as kill(2) would. libc has no wrapper.
     let result = unsafe {
         libc::syscall(
             libc::SYS_pidfd_send_signal,
             pidfd.as_raw_fd(),
-            signal as libc::c_int,
+            signal,
             std::ptr::null::<libc::siginfo_t>(),
             no_flags,
         )

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, raise};
 use zeroboot_fork::{
-    ExitStatus, Forked, SpawnError, StepFailure, StepId, Way, leave, pidfd_signal, reap_any,
+    ExitStatus, Forked, SpawnError, StepFailure, StepId, Way, is_reaped, leave, pidfd_signal, reap, reap_any,
 };
 
 use crate::common::{Verdict, both_ways, code_of, plan};
@@ -19,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     [
         both_ways("every exit code comes back", every_exit_code),
         both_ways("try_wait answers before and after the end", try_wait),
+        both_ways("by its pidfd a child is collected once, and its number is its own until then", by_pidfd),
         both_ways("a child ends by kill and by signal", signals),
         both_ways("usage is that of the child", usage),
         both_ways("memory is a copy", memory_is_a_copy),
@@ -51,6 +53,22 @@ fn try_wait(way: Way) -> Verdict {
     assert_eq!(child.try_wait(), Ok(Some(exit)));
     assert_eq!(child.wait(), Ok(exit));
     assert_eq!(reap_any(), Err(Errno::ECHILD), "nothing is left to collect");
+    Ok(())
+}
+
+fn by_pidfd(way: Way) -> Verdict {
+    let (reader, mut writer) = pipe().expect("a pipe");
+    let child = plan(way).spawn(&|| Ok(()), || read_byte(&reader)).expect("a child");
+    let (_, pidfd) = child.into_parts();
+    assert_eq!(reap(pidfd.as_fd()), Ok(None), "it waits for a byte");
+    writer.write_all(&[5]).expect("a byte");
+    let mut end = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    poll(&mut end, PollTimeout::NONE).expect("its end");
+    assert!(!is_reaped(pidfd.as_fd()), "a process that has ended keeps its number");
+    let exit = reap(pidfd.as_fd()).expect("a child").expect("its end");
+    assert_eq!(exit.status, ExitStatus::Exited(5));
+    assert!(is_reaped(pidfd.as_fd()));
+    assert_eq!(reap(pidfd.as_fd()), Err(Errno::ECHILD));
     Ok(())
 }
 

@@ -1,13 +1,14 @@
 //! Passing descriptors and small messages.
 
 use std::fs::File;
-use std::io::{Read, Write, pipe};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{IoSlice, Read, Write, pipe};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use libtest_mimic::Trial;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use zeroboot_fork::fd::{MAX_FDS, Waiting, pair, receive, receive_bytes, send};
+use nix::sys::socket::{ControlMessage, MsgFlags, Shutdown, sendmsg, shutdown};
+use zeroboot_fork::fd::{MAX_FDS, Waiting, is_hung_up, pair, queued, receive, receive_bytes, send};
 use zeroboot_fork::{ExitStatus, Way};
 
 use crate::common::{Verdict, open_descriptors, plan, trial};
@@ -16,6 +17,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("0, 1 and 8 descriptors arrive, close-on-exec", arrive),
         trial("9 descriptors are refused", nine),
+        trial("more than 8 from elsewhere are an error, and none of them stays open", too_many),
+        trial("what is queued is counted over all packets, and empty ones do not count", counted),
         trial("a descriptor works in a child it was sent to", to_a_child),
         trial("packets keep their bounds", bounds),
         trial("a long packet is an error and its descriptors are closed", long_packet),
@@ -61,6 +64,41 @@ fn nine() -> Verdict {
     assert_eq!(send(near.as_fd(), b"word", &copies(&null, MAX_FDS + 1)), Err(Errno::EINVAL));
     let nothing = receive(far.as_fd(), &mut [0; 16], Waiting::DontWait);
     assert_eq!(nothing.map(|_| ()), Err(Errno::EAGAIN), "nothing was sent");
+    Ok(())
+}
+
+/// The kernel installs as many as there is room for: one more than that, and as many as the alignment would have room for,
+/// and more.
+fn too_many() -> Verdict {
+    let (near, far) = pair().expect("sockets");
+    let null = null();
+    let before = open_descriptors();
+    for count in [MAX_FDS + 1, 13, 100] {
+        let fds = vec![null.as_raw_fd(); count];
+        let rights = [ControlMessage::ScmRights(&fds)];
+        sendmsg::<()>(near.as_raw_fd(), &[IoSlice::new(b"word")], &rights, MsgFlags::empty(), None)
+            .expect("room");
+        let received = receive(far.as_fd(), &mut [0; 16], Waiting::Block);
+        assert_eq!(received.map(|_| ()), Err(Errno::EMSGSIZE), "{count}");
+        assert_eq!(open_descriptors(), before, "{count}");
+    }
+    Ok(())
+}
+
+fn counted() -> Verdict {
+    let (near, far) = pair().expect("sockets");
+    let queued = || queued(far.as_fd()).expect("a socket");
+    assert_eq!(queued(), 0);
+    for (packet, bytes) in [(&b"four"[..], 4), (b"", 4), (b"three", 9)] {
+        send(near.as_fd(), packet, &[]).expect("room");
+        assert_eq!(queued(), bytes);
+    }
+    assert!(!is_hung_up(far.as_fd()));
+    shutdown(near.as_raw_fd(), Shutdown::Write).expect("a socket");
+    assert!(is_hung_up(far.as_fd()), "nobody can send any more");
+    let receive = || receive_bytes(far.as_fd(), &mut [0; 16], Waiting::Block).expect("a packet");
+    assert_eq!([receive(), receive(), receive(), receive()], [4, 0, 5, 0]);
+    assert_eq!(queued(), 0);
     Ok(())
 }
 
