@@ -11,6 +11,10 @@ use nix::unistd::{Pid, read};
 
 use crate::error::{SampleError, Source};
 
+/// How much is read of a file. The process decides how long its `maps` is, up to hundreds of megabytes: some 65,000 mappings
+/// with names of up to 4,096 bytes each. One of 40,000 mappings with ordinary names fits.
+const MOST_TEXT: usize = 4 << 20;
+
 /// How much of a file is read at once, in bytes: a page, which is what the kernel gives of the longer ones.
 const PIECE: usize = 4096;
 
@@ -49,11 +53,15 @@ impl Directory {
     }
 }
 
-/// Reads to the end of a file, in place of what `text` holds.
+/// Reads to the end of a file, in place of what `text` holds. `EFBIG`: it is longer than [`MOST_TEXT`].
 pub(crate) fn read_all(file: &OwnedFd, text: &mut Vec<u8>) -> Result<(), Errno> {
     text.clear();
     loop {
         let length = text.len();
+        if length > MOST_TEXT {
+            text.clear();
+            return Err(Errno::EFBIG);
+        }
         text.resize(length + PIECE, 0);
         match read(file, &mut text[length..]) {
             Err(Errno::EINTR) => text.truncate(length),

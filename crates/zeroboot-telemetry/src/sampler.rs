@@ -24,7 +24,8 @@ use crate::scan::Scan;
 /// Entries between two places that are read along with them, in pages: cheaper than another call.
 const GAP: u64 = 64;
 
-/// How many entries are read of a process at most, where the kernel does not search by itself: 16 GiB of addresses.
+/// How many entries are read of a process at most: 16 GiB of addresses, or of pages where the kernel searches by itself. The
+/// process decides how many there are; without memory to speak of it can map as many as its addresses reach.
 const MOST_ENTRIES: u64 = 4 << 20;
 
 /// Takes samples, one after the other, in buffers that it keeps: from the second one on it allocates nothing, unless a
@@ -301,12 +302,15 @@ impl Sampler {
                 scan.each_anonymous(&pagemap, rest, |range| push(&mut self.places, range, gap))?;
             }
             None => {
-                crate::directory::read_all(&directory.open(Source::Maps)?, &mut self.text)?;
-                mappings(&self.text, &mut self.places).ok_or(Errno::EBADMSG)?;
-                if entries_of(&self.places, self.page) > MOST_ENTRIES {
-                    return Ok(None);
+                match crate::directory::read_all(&directory.open(Source::Maps)?, &mut self.text) {
+                    Err(Errno::EFBIG) => return Ok(None),
+                    result => result?,
                 }
+                mappings(&self.text, &mut self.places).ok_or(Errno::EBADMSG)?;
             }
+        }
+        if entries_of(&self.places, self.page) > MOST_ENTRIES {
+            return Ok(None);
         }
         let mut comparison = self.baseline.as_deref().map(Baseline::comparison);
         for place in &self.places {
