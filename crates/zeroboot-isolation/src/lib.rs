@@ -10,6 +10,7 @@
 //! | [`landlock`] | parked shell | makes the rules of the second wall |
 //! | [`world`] | warden | namespaces and file tree, once |
 //! | [`shell`] | parked shell | private mounts, a quiet init |
+//! | `init` | parked shell | reaps orphans, ends the sandbox |
 //! | [`template`] | template | seals it: capabilities, `no_new_privs`, base filter, once |
 //! | [`child`] | each sandbox | the rest, by system calls only |
 //! | [`seal`] | host | reads back what really holds, from outside |
@@ -19,6 +20,7 @@
 pub mod cgroup;
 pub mod child;
 pub mod filter;
+mod init;
 pub mod landlock;
 pub mod policy;
 pub mod seal;

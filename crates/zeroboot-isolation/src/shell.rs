@@ -1,11 +1,12 @@
 //! The parked shell: a tiny init with pid, ipc and mount namespaces of its own, made ahead of time, that waits for
 //! a fork to join them.
 //!
-//! It is pid 1 there, so the sandbox is not: default signal actions work for the script, orphans are reaped, and
-//! killing the init ends everything in the sandbox. [`ShellPlan::prepare`] may allocate; [`ShellPlan::settle`] and
-//! [`ShellPlan::park`] run in the forked child and obey the child rules.
+//! It is pid 1 there, so the sandbox is not: default signal actions work for the script, orphans are reaped and
+//! accounted for, and the end of the init is the end of everything in the sandbox. [`ShellPlan::prepare`] may allocate;
+//! [`ShellPlan::settle`] and [`ShellPlan::park`] run in the forked child and obey the child rules.
 //!
-//! Never here: the fork itself, and anything about the process that joins.
+//! Never here: the fork itself, anything about the process that joins, and what the init does while it is parked
+//! ([`crate::init`]).
 
 use std::ffi::{CStr, CString, NulError};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -13,8 +14,9 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 
 use crate::cgroup::enter_namespace;
-use crate::child::{Blocked, Failure, Step, close_range, drop_capabilities, set_signal_mask};
+use crate::child::{Blocked, Failure, Step, close_range, keep_capabilities, set_signal_mask};
 use crate::filter::{CompiledFilter, FilterError};
+use crate::init;
 use crate::landlock::{LandlockError, RulePlan};
 use crate::policy::{Network, Policy, Protection, UserId};
 use crate::template::prctl;
@@ -83,8 +85,8 @@ impl ShellPlan {
     }
 
     /// Makes the cgroup that it is in the root of what its sandbox sees, mounts the private file systems, and makes the
-    /// calling process a quiet init: the kernel reaps its children, no signal but `SIGKILL` reaches it, it holds no
-    /// capability, and no descriptor but `keep` and the Landlock rules of its sandbox, if there are to be any.
+    /// calling process a quiet init: all signals are blocked, it holds no capability but to end what is in its sandbox
+    /// (`CAP_KILL`), and no descriptor but `keep` and the Landlock rules of its sandbox, if there are to be any.
     ///
     /// It becomes dumpable, which the warden may have ceased to be when it changed its user id: whoever joins must be
     /// allowed to look at it (see [`Place::shell`](crate::child::Place::shell)).
@@ -107,16 +109,16 @@ impl ShellPlan {
         if self.network == Network::Loopback {
             raise_loopback().map_err(at(Step::Network))?;
         }
-        ignore_children().and_then(|()| set_signal_mask(Blocked::All)).map_err(at(Step::Signals))?;
-        drop_capabilities().map_err(at(Step::Capabilities))?;
+        set_signal_mask(Blocked::All).map_err(at(Step::Signals))?;
+        keep_capabilities(init::CAPABILITIES).map_err(at(Step::Capabilities))?;
         prctl(libc::PR_SET_DUMPABLE, 1).map_err(at(Step::Dumpable))?;
         close_all_but(keep).map_err(at(Step::CloseOthers))?;
         self.landlock.map(|plan| plan.make().map_err(at(Step::Landlock))).transpose()
     }
 
-    /// Installs the init's filter, closes every descriptor, and waits for ever: the process ends when something
-    /// outside its pid namespace kills it. It returns only where the filter cannot be installed; the process must then
-    /// say so and leave by `_exit`.
+    /// Installs the init's filter, closes every descriptor, and reaps orphans until it is asked to end the sandbox, or
+    /// killed: see [`crate::init`]. It returns only where the filter cannot be installed; the process must then say so and
+    /// leave by `_exit`.
     ///
     /// The descriptors close *after* the filter holds. Who reads from the other side of `settle`'s `keep` until the
     /// end of file, and hears nothing, therefore knows that nothing can borrow this process any more.
@@ -129,10 +131,7 @@ impl ShellPlan {
         }
         // It cannot fail: the range is valid, and a kernel without the call has failed in `settle`.
         let _ = close_range(0, libc::c_uint::MAX);
-        loop {
-            // SAFETY: needed since `nix` has no wrapper that is sure to be one system call; it has no preconditions.
-            unsafe { libc::pause() };
-        }
+        init::serve()
     }
 }
 
@@ -170,14 +169,6 @@ fn raise_loopback() -> Result<(), Errno> {
 
 #[expect(clippy::cast_possible_truncation, reason = "the first bit of a field of sixteen")]
 const IFF_UP: libc::c_short = libc::IFF_UP as libc::c_short;
-
-/// With `SIGCHLD` ignored the kernel reaps children, orphans that the init inherits included: no loop, no wake-up.
-fn ignore_children() -> Result<(), Errno> {
-    // SAFETY: needed since changing a disposition is unsafe in any wrapper. SIG_IGN is a valid one, and no Rust code
-    // relies on SIGCHLD in this process.
-    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
-    if before == libc::SIG_ERR { Err(Errno::last()) } else { Ok(()) }
-}
 
 fn close_all_but(keep: BorrowedFd<'_>) -> Result<(), Errno> {
     // A descriptor is never negative.

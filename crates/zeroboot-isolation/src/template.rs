@@ -8,18 +8,25 @@ use nix::errno::Errno;
 use crate::filter::{Filters, JOIN_SESSION_KEYRING};
 
 /// The capabilities that a template must start with: [`SEALED`], and `CAP_SETPCAP`, which the sealing itself uses up.
-pub const KEPT: [Capability; 5] = [
+pub const KEPT: [Capability; 6] = [
     Capability::CAP_SYS_ADMIN,
     Capability::CAP_SYS_CHROOT,
     Capability::CAP_SETUID,
     Capability::CAP_SETGID,
+    Capability::CAP_KILL,
     Capability::CAP_SETPCAP,
 ];
 
 /// The capabilities of a sealed template, over its own user namespace only: to join a shell's namespaces, and to
-/// take a sandbox's user id.
-pub const SEALED: [Capability; 4] =
-    [Capability::CAP_SYS_ADMIN, Capability::CAP_SYS_CHROOT, Capability::CAP_SETUID, Capability::CAP_SETGID];
+/// take a sandbox's user id. `CAP_KILL` is the shell's: the kernel lets a process join only what holds no capability beyond
+/// its own (see [`Place::shell`](crate::child::Place::shell)).
+pub const SEALED: [Capability; 5] = [
+    Capability::CAP_SYS_ADMIN,
+    Capability::CAP_SYS_CHROOT,
+    Capability::CAP_SETUID,
+    Capability::CAP_SETGID,
+    Capability::CAP_KILL,
+];
 
 /// Why a template could not be sealed. It must not serve then.
 #[derive(Debug, thiserror::Error)]

@@ -108,7 +108,7 @@ impl Leaves {
     pub fn make(&self, number: u64) -> Result<Leaf, LeafError> {
         let name = format!("sandbox-{number}");
         let directory = make_directory(self.group.as_fd(), &name).map_err(LeafError::Make)?;
-        let leaf = Leaf { directory, name, controllers: self.controllers };
+        let leaf = Leaf { directory, name, controllers: self.controllers, before: CpuTime::default() };
         for (file, value) in &self.limits {
             if let Err(source) = write(leaf.directory(), file, value) {
                 // The first cause counts; what is left is removed with the group.
@@ -152,6 +152,8 @@ pub struct Leaf {
     directory: OwnedFd,
     name: String,
     controllers: Controllers,
+    /// What it had used when counting began.
+    before: CpuTime,
 }
 
 /// What a cgroup has counted. `None`: this kernel or this cgroup does not count it.
@@ -163,6 +165,33 @@ pub struct Usage {
     pub oom_kills: Option<u64>,
     /// How long it wanted to run and was not allowed to.
     pub throttled: Option<Duration>,
+    /// CPU time of all its processes since [`Leaf::count_from_now`], those included that nobody has waited for.
+    pub cpu: Option<CpuTime>,
+}
+
+/// CPU time of a cgroup. See `cpu.stat` in
+/// [cgroup v2](https://docs.kernel.org/admin-guide/cgroup-v2.html#cpu-interface-files).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CpuTime {
+    /// In user mode.
+    pub user: Duration,
+    /// In the kernel.
+    pub system: Duration,
+}
+
+impl CpuTime {
+    /// The file is there whether or not the cgroup has the controller.
+    fn parse(text: &str) -> Option<Self> {
+        let time = |key| keyed(text, key).map(Duration::from_micros);
+        Some(Self { user: time("user_usec")?, system: time("system_usec")? })
+    }
+
+    fn since(self, earlier: Self) -> Self {
+        Self {
+            user: self.user.saturating_sub(earlier.user),
+            system: self.system.saturating_sub(earlier.system),
+        }
+    }
 }
 
 impl Leaf {
@@ -170,6 +199,16 @@ impl Leaf {
     #[must_use]
     pub fn directory(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
+    }
+
+    /// What its init has used until now is not its sandbox's.
+    pub fn count_from_now(&mut self) {
+        // Where it cannot be read it counts from the beginning.
+        self.before = self.cpu().unwrap_or_default();
+    }
+
+    fn cpu(&self) -> Option<CpuTime> {
+        CpuTime::parse(&read(self.directory(), "cpu.stat").ok()?)
     }
 
     /// Reads what was counted until now.
@@ -181,11 +220,13 @@ impl Leaf {
         };
         let peak = file(Controller::Memory, "memory.peak");
         let events = file(Controller::Memory, "memory.events");
-        let times = file(Controller::Cpu, "cpu.stat");
+        let times = read(self.directory(), "cpu.stat").ok();
+        let throttled = times.as_deref().and_then(|text| keyed(text, "throttled_usec"));
         Usage {
             memory_peak: peak.and_then(|text| text.trim().parse().ok()).map(Bytes),
             oom_kills: events.and_then(|text| keyed(&text, "oom_kill")),
-            throttled: times.and_then(|text| keyed(&text, "throttled_usec")).map(Duration::from_micros),
+            throttled: throttled.map(Duration::from_micros),
+            cpu: times.and_then(|text| CpuTime::parse(&text)).map(|cpu| cpu.since(self.before)),
         }
     }
 
@@ -202,6 +243,17 @@ impl Leaf {
 mod tests {
     use super::*;
     use crate::policy::{Cpus, Policy};
+
+    #[test]
+    fn cpu_time_is_that_since_counting_began() {
+        let text = "usage_usec 30\nuser_usec 20\nsystem_usec 10\nnr_periods 0\n";
+        let micros = Duration::from_micros;
+        let cpu = CpuTime::parse(text).expect("both lines");
+        assert_eq!(cpu, CpuTime { user: micros(20), system: micros(10) });
+        let before = CpuTime { user: micros(5), system: micros(15) };
+        assert_eq!(cpu.since(before), CpuTime { user: micros(15), system: micros(0) });
+        assert_eq!(CpuTime::parse("user_usec 20\n"), None);
+    }
 
     #[test]
     fn only_what_can_be_bounded_is_set() {

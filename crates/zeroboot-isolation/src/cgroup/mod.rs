@@ -29,7 +29,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
 pub use group::{Group, GroupError};
-pub use leaf::{Leaf, LeafError, Leaves, LeavesError, Usage, enter_namespace};
+pub use leaf::{CpuTime, Leaf, LeafError, Leaves, LeavesError, Usage, enter_namespace};
 pub use reader::{Bounds, BoundsError, GroupReader, LeafReader};
 
 /// The shell is in the leaf of its sandbox, and one process more.

@@ -19,11 +19,17 @@ use crate::template::{ask, prctl};
 /// # After fork
 /// Two system calls: allowed in the child.
 pub fn drop_capabilities() -> Result<(), Errno> {
+    keep_capabilities(0)
+}
+
+/// As [`drop_capabilities`], but for those of the first 32 whose bits are set here, which stay permitted and effective.
+pub(crate) fn keep_capabilities(bits: u32) -> Result<(), Errno> {
     prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong)?;
-    let (header, none) = (THIS_THREAD, [CapabilityData::default(); 2]);
+    let low = CapabilityData { effective: bits, permitted: bits, inheritable: 0 };
+    let (header, kept) = (THIS_THREAD, [low, CapabilityData::default()]);
     // SAFETY: needed since libc has no wrapper for this call. Header and data have the kernel's layout for version 3
     // (two halves) and live through the call; the kernel only reads them.
-    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) };
+    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, kept.as_ptr()) };
     Errno::result(result).map(drop)
 }
 

@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 
 pub use calls::drop_capabilities;
-pub(crate) use calls::{Blocked, close_range, set_signal_mask};
+pub(crate) use calls::{Blocked, close_range, keep_capabilities, set_signal_mask};
 pub use stamps::{Keyring, MonotonicNanos, Stamps};
 pub use step::{Failure, Step};
 

@@ -56,7 +56,7 @@ steps! {
     Descriptors = 111, "place the descriptors";
     /// `close_range(2)` from 4 on (in a shell: all but one): close-on-exec means nothing after a fork.
     CloseOthers = 112, "close all other descriptors";
-    /// Signal mask emptied, or (in a shell) filled and children ignored.
+    /// Signal mask emptied, or (in a shell) filled.
     Signals = 113, "set up signals";
     /// The delta filter, or (in a shell) that of its init: last, since it refuses steps before it.
     Filter = 114, "install the filter";

@@ -75,18 +75,18 @@ pub struct CompiledFilter {
 }
 
 impl CompiledFilter {
-    /// The filter of a parked shell's init, which only closes its descriptors and waits: any other call kills it,
-    /// and with it everything in the sandbox.
+    /// The filter of a parked shell's init: any call but those of [`crate::init`] kills it, and with it everything in the
+    /// sandbox.
     ///
-    /// The init stands below no other filter, and where there is one user id a sandbox may write into its memory
-    /// (`/proc/1/mem`): this is what keeps the sandbox from borrowing a process that may do more than itself.
+    /// The init stands below no other filter: this is what keeps a sandbox from borrowing a process that may do more than
+    /// itself.
     ///
     /// # Errors
     /// [`FilterError`].
     pub fn shell() -> Result<Self, FilterError> {
-        let waits = WAITING.iter().map(|number| (*number, Vec::new())).collect();
+        let calls = crate::init::CALLS.iter().map(|number| (*number, Vec::new())).collect();
         let filter =
-            SeccompFilter::new(waits, SeccompAction::KillProcess, SeccompAction::Allow, architecture()?)?;
+            SeccompFilter::new(calls, SeccompAction::KillProcess, SeccompAction::Allow, architecture()?)?;
         Self::new(filter.try_into()?)
     }
 
@@ -125,18 +125,6 @@ impl CompiledFilter {
 
 /// `BPF_MAXINSNS`.
 const KERNEL_MAXIMUM: usize = 4096;
-
-/// What a process needs that closes its descriptors and waits for ever; `pause` is `ppoll` where the older call does
-/// not exist.
-const WAITING: &[i64] = &[
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_pause,
-    libc::SYS_ppoll,
-    libc::SYS_close_range,
-    libc::SYS_rt_sigreturn,
-    libc::SYS_restart_syscall,
-    libc::SYS_exit_group,
-];
 
 fn architecture() -> Result<TargetArch, FilterError> {
     let name = std::env::consts::ARCH;

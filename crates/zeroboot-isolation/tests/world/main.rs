@@ -19,7 +19,7 @@ use zeroboot_isolation::world::{Bind, IdMap, build_tree, unshare};
 type Test = fn() -> Result<(), Failed>;
 
 fn main() -> ExitCode {
-    let trials: [(&str, Test); 15] = [
+    let trials: [(&str, Test); 16] = [
         ("the_system_is_read_only", tree::system_is_read_only),
         ("private_places_can_be_written", tree::private_places_can_be_written),
         ("the_umask_of_the_host_does_not_matter", tree::the_umask_of_the_host_does_not_matter),
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         ("a_sealed_template_joins_a_parked_shell", shell::sealed_template_joins),
         ("only_a_settled_shell_can_be_joined", shell::only_a_settled_shell_can_be_joined),
         ("a_shell_reaps_orphans", shell::shell_reaps_orphans),
+        ("a_shell_that_is_asked_to_end_accounts_for_orphans", shell::shell_accounts_for_orphans),
     ];
     common::run(trials.map(|(name, test)| Trial::test(name, move || unless_forbidden(test))).into())
 }

@@ -6,10 +6,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use libtest_mimic::Failed;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Gid, Uid};
 use zeroboot_isolation::filter::Filters;
 use zeroboot_isolation::policy::{Bytes, Network, Policy, UserId};
@@ -150,7 +152,8 @@ fn as_its_user_sees_it() -> Outcome {
     let refused = written.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EROFS));
     ensure(refused, || format!("writing to /proc: {written:?}"))?;
     let status = fs::read_to_string("/proc/1/status")?;
-    for wanted in ["CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapInh:\t0000000000000000"] {
+    // To signal what is in its namespace, and nothing else.
+    for wanted in ["CapPrm:\t0000000000000020", "CapEff:\t0000000000000020", "CapInh:\t0000000000000000"] {
         ensure(status.contains(wanted), || format!("no {wanted} in {status}"))?;
     }
     let open = numbers("/proc/1/fd")?;
@@ -227,6 +230,49 @@ pub(crate) fn shell_reaps_orphans() -> Result<(), Failed> {
         shell.kill()?;
         Ok(())
     })
+}
+
+/// One orphan sleeps, and one has used CPU time and ignores what can be ignored; the init is asked to end the sandbox.
+pub(crate) fn shell_accounts_for_orphans() -> Result<(), Failed> {
+    in_world(&[], || {
+        const CPU: Duration = Duration::from_millis(50);
+        let shell = parked()?;
+        let joined = joined(&pidfd(&shell)?, || {
+            let id = user().0;
+            nix::unistd::setresgid(Gid::from_raw(id), Gid::from_raw(id), Gid::from_raw(id))?;
+            nix::unistd::setresuid(Uid::from_raw(id), Uid::from_raw(id), Uid::from_raw(id))?;
+            let (mut here, mut there) = std::io::pipe()?;
+            Forked::start(sleep_for_ever)?;
+            Forked::start(|| {
+                // SAFETY: ignoring a signal is a valid disposition.
+                unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+                while Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?) < CPU {}
+                there.write_all(b"d")?;
+                sleep_for_ever()
+            })?;
+            Ok(here.read_exact(&mut [0])?)
+        })?;
+        joined.content()?;
+        // SAFETY: no memory is passed; the number is the one of a process that is not reaped.
+        Errno::result(unsafe { libc::kill(shell.pid, libc::SIGTERM) })?;
+        // SAFETY: an all-zero value is a valid `rusage`, and both are valid for writing.
+        let (mut status, mut usage): (libc::c_int, libc::rusage) = (0, unsafe { std::mem::zeroed() });
+        // SAFETY: as above.
+        let reaped = unsafe { libc::wait4(shell.pid, &raw mut status, 0, &raw mut usage) };
+        ensure(reaped == shell.pid && status == 1 << 8, || format!("the init ended with {status:#x}"))?;
+        let used = Duration::from_micros((usage.ru_utime.tv_usec + usage.ru_stime.tv_usec).unsigned_abs())
+            + Duration::from_secs((usage.ru_utime.tv_sec + usage.ru_stime.tv_sec).unsigned_abs());
+        ensure(used >= CPU, || format!("only {used:?} are accounted for"))
+    })
+}
+
+/// Without a descriptor by which others would see that it lives.
+fn sleep_for_ever() -> Outcome {
+    // SAFETY: no memory is passed; no owner of a descriptor is dropped in a process that never returns.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) })?;
+    loop {
+        nix::unistd::pause();
+    }
 }
 
 /// Reaps a process without waiting for the end of file: its own child holds the pipe as well.

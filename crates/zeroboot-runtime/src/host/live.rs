@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags};
+use nix::sys::signal::Signal;
 use tracing::{debug_span, error};
 use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_fork::{Exit, monotonic_ns, pidfd_signal};
-use zeroboot_isolation::cgroup::Usage;
+use zeroboot_fork::{Exit, is_reaped, monotonic_ns, pidfd_signal};
 use zeroboot_isolation::child::Stamps;
 use zeroboot_isolation::policy::Protections;
 use zeroboot_isolation::seal::{Missing, Namespace, Reading, Seal, SealError};
@@ -26,7 +26,7 @@ use super::outcome::{Times, steps};
 use super::request::MemoryAccount;
 use super::sandbox::First;
 use super::storm::Watched;
-use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Report, SpawnStamps};
+use crate::protocol::{CHANNEL_FRAME, ChannelFrame, Emptied, HostWord, Report, SpawnStamps};
 use crate::words;
 
 /// What is known of a sandbox's process, and the ways to it.
@@ -34,9 +34,8 @@ use crate::words;
 pub(super) struct Live {
     /// Kept alive for as long as the sandbox is.
     pub(super) generation: Arc<Generation>,
-    channel: OwnedFd,
-    /// Whether the sandbox has closed its end of the channel.
-    pub(super) channel_closed: bool,
+    /// `None` once nothing more can come of it. What lies unread in it would stay open for as long as it does.
+    channel: Option<OwnedFd>,
     /// `None` after its end of file: everything is gone then.
     pub(super) report: Option<OwnedFd>,
     pub(super) asked: u64,
@@ -59,11 +58,16 @@ pub(super) struct Live {
     /// Its place among those that live, once its process is known.
     pub(super) resident: Option<Arc<Resident>>,
     pub(super) exit: Option<Exit>,
-    /// What its cgroup had counted when it ended.
-    pub(super) counted: Usage,
+    /// When that was.
+    ended_at: Option<u64>,
+    /// What else is known when everything in it has ended.
+    pub(super) emptied: Emptied,
     pub(super) memory_account: MemoryAccount,
     pub(super) measured: Option<Measured>,
-    pub(super) work_done: Option<u64>,
+    /// How long it was measured: an honest sandbox waits meanwhile.
+    measuring: Duration,
+    /// Whether it has said that its work is over.
+    work_done: bool,
     pub(super) answer: Vec<u8>,
 }
 
@@ -73,9 +77,21 @@ struct Spawned {
     /// As this process numbers it.
     pid: u32,
     shell: OwnedFd,
-    /// Keeps the number from being used again unnoticed: a gone process is seen as such.
-    _process: OwnedFd,
+    /// By which is seen whether the number is still its own.
+    process: OwnedFd,
 }
+
+/// How a sandbox is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kill {
+    /// By its init, which accounts for everything that still lives in it.
+    Orderly,
+    /// By the kernel.
+    AtOnce,
+}
+
+/// More packets than lie unread in a channel whose other end is closed.
+const UNREAD: usize = 4096;
 
 impl Live {
     /// One that was asked for just now, and is going to be heard over these.
@@ -93,8 +109,7 @@ impl Live {
         };
         Self {
             generation: Arc::clone(generation),
-            channel,
-            channel_closed: false,
+            channel: Some(channel),
             report: Some(report),
             asked,
             spawned: None,
@@ -109,10 +124,12 @@ impl Live {
             flight: None,
             resident: None,
             exit: None,
-            counted: Usage::default(),
+            ended_at: None,
+            emptied: Emptied::default(),
             memory_account: MemoryAccount::default(),
             measured: None,
-            work_done: None,
+            measuring: Duration::ZERO,
+            work_done: false,
             answer: Vec::new(),
         }
     }
@@ -140,8 +157,8 @@ impl Live {
 
     /// Sends what is still to be sent, as far as the socket takes it.
     pub(super) fn flush(&mut self) -> Result<(), SpawnError> {
-        while let Some(packet) = self.queue.front() {
-            match fd::send(self.channel.as_fd(), packet, &[]) {
+        while let (Some(packet), Some(channel)) = (self.queue.front(), &self.channel) {
+            match fd::send(channel.as_fd(), packet, &[]) {
                 Ok(()) => drop(self.queue.pop_front()),
                 Err(Errno::EAGAIN) => return Ok(()),
                 // It has ended: the report says how.
@@ -159,11 +176,8 @@ impl Live {
 
     /// What the channel waits for; `None` when nothing more can come of it.
     pub(super) fn channel_waits_for(&self) -> Option<PollFd<'_>> {
-        if self.channel_closed {
-            return None;
-        }
         let unsent = if self.queue.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
-        Some(PollFd::new(self.channel.as_fd(), PollFlags::POLLIN | unsent))
+        self.channel.as_ref().map(|channel| PollFd::new(channel.as_fd(), PollFlags::POLLIN | unsent))
     }
 
     /// Reads one packet of the report.
@@ -189,48 +203,83 @@ impl Live {
                 let [process, shell] = received.fds.exactly().ok_or(SpawnError::Talk(Errno::EBADMSG))?;
                 // A process that is gone already has no number; its end is reported next.
                 if let Some(pid) = pid_of(process.as_fd()) {
-                    self.spawned = Some(Spawned { stamps, pid, shell, _process: process });
                     let begun = debug_span!("begin_seal").in_scope(|| self.generation.seals().begin(pid));
-                    self.reading = alive(pid, begun)?;
+                    let begun = alive(pid, begun)?;
+                    // What was opened by its number is its own if it still has that.
+                    self.reading = begun.filter(|_| !is_reaped(process.as_fd()));
+                    self.spawned = Some(Spawned { stamps, pid, shell, process });
                 }
                 self.read_seal()?;
                 // After what the sandbox waits for.
                 let metrics = self.generation.metrics();
                 self.resident = self.pid().map(|pid| metrics.enter(pid, self.asked));
-                if self.work_done.is_some() {
+                if self.work_done {
                     self.measure();
                 }
                 Ok(())
             }
             Report::Refused(failure) => Err(SpawnError::Refused(failure)),
-            Report::Exited(exit, counted) => {
-                self.exit = Some(exit);
-                self.counted = counted;
-                self.work_done.get_or_insert_with(monotonic_ns);
+            Report::Exited(exit, at) => {
+                (self.exit, self.ended_at) = (Some(exit), Some(at));
+                Ok(())
+            }
+            Report::Emptied(emptied) => {
+                self.emptied = emptied;
                 Ok(())
             }
         }
     }
 
-    /// Reads one packet of the channel. Everything but the first is the sandbox's word; it may lie, to its own account.
-    /// Gives how many bytes count as output: those of an answer, and whatever has no meaning.
+    /// Reads one packet of the channel. Returns how many bytes count as output: those of an answer, and whatever has no
+    /// meaning.
+    ///
+    /// # Errors
+    /// What the first packets say went wrong; later ones cannot be believed.
     pub(super) fn read_channel(&mut self) -> Result<usize, SpawnError> {
+        let Some(channel) = &self.channel else { return Ok(0) };
         let mut packet = [0; CHANNEL_FRAME];
-        let mut receive = || fd::receive_bytes(self.channel.as_fd(), &mut packet, Waiting::DontWait);
+        let mut receive = || fd::receive_bytes(channel.as_fd(), &mut packet, Waiting::DontWait);
         let received = match receive() {
-            // It left something unread. That is told once, before the words that are still there.
+            // It left something unread. That is reported once, before the words that are still there.
             Err(Errno::ECONNRESET) => receive(),
             received => received,
         };
-        let length = match received {
-            Err(Errno::EAGAIN) => return Ok(0),
+        match received {
+            Err(Errno::EAGAIN) => Ok(0),
             // Longer than anything that has a meaning.
-            Err(Errno::EMSGSIZE) => return Ok(packet.len()),
-            result => result.map_err(SpawnError::Talk)?,
-        };
-        self.channel_closed = length == 0;
-        let frame = ChannelFrame::decode(&packet[..length]);
-        match (self.ready.is_some(), frame) {
+            Err(Errno::EMSGSIZE) => Ok(packet.len()),
+            Err(errno) => Err(SpawnError::Talk(errno)),
+            Ok(0) if fd::is_hung_up(channel.as_fd()) => self.read_last_packets(),
+            // An empty packet: that is not the end.
+            Ok(0) => Ok(1),
+            Ok(length) => self.take(&packet[..length]),
+        }
+    }
+
+    /// When nobody can send any more: reads what is still there, and closes the channel, and with it whatever was sent along
+    /// with packets that nobody has read. Returns as [`read_channel`](Self::read_channel).
+    pub(super) fn read_last_packets(&mut self) -> Result<usize, SpawnError> {
+        let Some(channel) = self.channel.take() else { return Ok(0) };
+        let mut packet = [0; CHANNEL_FRAME];
+        let mut bytes = 0;
+        for _ in 0..UNREAD {
+            if fd::queued(channel.as_fd()).map_err(SpawnError::Talk)? == 0 {
+                break;
+            }
+            bytes += match fd::receive_bytes(channel.as_fd(), &mut packet, Waiting::DontWait) {
+                Err(Errno::EAGAIN) => break,
+                Err(Errno::ECONNRESET) => 0,
+                Err(Errno::EMSGSIZE) => packet.len(),
+                Err(errno) => return Err(SpawnError::Talk(errno)),
+                Ok(length) => self.take(&packet[..length])?,
+            };
+        }
+        Ok(bytes)
+    }
+
+    /// A packet of the channel. Everything but the first is the sandbox's word; it may lie, to its own account.
+    fn take(&mut self, packet: &[u8]) -> Result<usize, SpawnError> {
+        match (self.ready.is_some(), ChannelFrame::decode(packet)) {
             (false, Some(ChannelFrame::Ready(stamps))) => {
                 self.ready = Some(stamps);
                 self.read_seal().map(|()| 0)
@@ -249,14 +298,14 @@ impl Live {
             }
             (true, Some(ChannelFrame::Answer(piece))) => {
                 self.answer.extend_from_slice(piece);
-                Ok(piece.len())
+                Ok(piece.len().max(1))
             }
-            (true, Some(ChannelFrame::Done)) if self.work_done.is_none() => {
-                self.work_done = Some(monotonic_ns());
+            (true, Some(ChannelFrame::Done)) if !self.work_done => {
+                self.work_done = true;
                 self.measure();
                 Ok(0)
             }
-            _ => Ok(length),
+            _ => Ok(packet.len().max(1)),
         }
     }
 
@@ -286,13 +335,30 @@ impl Live {
     /// At the end of the work, while the process waits. A short one may be done before the template has told its number:
     /// then it waits for that, or its seal could not be read either.
     fn measure(&mut self) {
-        let Some(spawned) = &self.spawned else { return };
+        if self.spawned.is_none() {
+            return;
+        }
         if let Some(watched) = &self.watched {
             watched.look(None);
         }
-        self.measured = self.generation.meter().measure(spawned.pid, self.memory_account);
-        // A process that does not wait for the word has gone.
-        let _ = fd::send(self.channel.as_fd(), &HostWord::MEASURED, &[]);
+        let begun = monotonic_ns();
+        self.measured = self.look(self.memory_account);
+        self.measuring = since(monotonic_ns(), begun);
+        if let Some(channel) = &self.channel {
+            // A process that does not wait for the word has gone.
+            let _ = fd::send(channel.as_fd(), &HostWord::MEASURED, &[]);
+        }
+    }
+
+    /// Its memory now; `None` when it has gone.
+    pub(super) fn look(&self, account: MemoryAccount) -> Option<Measured> {
+        let measured = self.generation.meter().measure(self.pid()?, account);
+        measured.filter(|_| self.has_its_number())
+    }
+
+    /// Whether its number is still its own: then what was opened or read by that was its own as well.
+    pub(super) fn has_its_number(&self) -> bool {
+        self.spawned.as_ref().is_some_and(|spawned| !is_reaped(spawned.process.as_fd()))
     }
 
     /// How it has ended if it is dropped now.
@@ -302,11 +368,16 @@ impl Live {
         }
     }
 
-    /// Ends everything in it; the report then tells.
-    pub(super) fn kill(&mut self) {
+    /// Ends everything in it; the report then says so.
+    pub(super) fn kill(&mut self, how: Kill) {
+        let signal = match how {
+            // A cgroup counts what its init would.
+            Kill::Orderly if self.generation.group().is_none() => Signal::SIGTERM,
+            Kill::Orderly | Kill::AtOnce => Signal::SIGKILL,
+        };
         match &self.spawned {
             // It can only be gone already.
-            Some(spawned) => drop(pidfd_signal(spawned.shell.as_fd(), nix::sys::signal::Signal::SIGKILL)),
+            Some(spawned) => drop(pidfd_signal(spawned.shell.as_fd(), signal)),
             // Nobody knows it yet: the warden ends what nobody listens to.
             None => self.report = None,
         }
@@ -318,7 +389,6 @@ impl Live {
 
     /// Until now; `first_output` is when that came, as [`monotonic_ns`] has it.
     pub(super) fn times(&self, first_output: Option<u64>) -> Times {
-        let since = |end: u64, start: u64| Duration::from_nanos(end.saturating_sub(start));
         let total = since(monotonic_ns(), self.asked);
         let first_output = first_output.map(|at| since(at, self.asked));
         let (Some(spawned), Some(stamps)) = (&self.spawned, &self.ready) else {
@@ -329,10 +399,14 @@ impl Live {
             None => steps(self.asked, &spawned.stamps, stamps),
         };
         let spawn = steps.iter().map(|(_, time)| *time).sum();
-        let end = self.work_done.unwrap_or_else(monotonic_ns);
-        let run = since(end, self.asked).saturating_sub(spawn);
+        let end = self.ended_at.unwrap_or_else(monotonic_ns);
+        let run = since(end, self.asked).saturating_sub(spawn + self.measuring);
         Times { spawn, run, first_output, total, steps }
     }
+}
+
+fn since(end: u64, start: u64) -> Duration {
+    Duration::from_nanos(end.saturating_sub(start))
 }
 
 /// What was read; nothing of a process that has ended: the report says how.

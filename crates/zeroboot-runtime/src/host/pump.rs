@@ -28,9 +28,20 @@ pub(super) enum Moved {
 /// A stream from the sandbox.
 #[derive(Debug)]
 pub(super) struct FromSandbox {
+    /// It does not block: the sandbox can take out of the pipe what poll has seen in it.
     source: Option<File>,
+    writers: Writers,
     target: Target,
     first: Option<u64>,
+}
+
+/// Who can still write into a stream from a sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writers {
+    /// Somebody in the sandbox, until the end of file.
+    Some,
+    /// Nobody: what is not in the pipe by now does not come, whoever holds its other end.
+    Gone,
 }
 
 #[derive(Debug)]
@@ -40,6 +51,7 @@ enum Target {
 }
 
 impl FromSandbox {
+    /// `source` must not block.
     pub(super) fn new(source: OwnedFd, output: Output) -> Result<Self, Errno> {
         let target = match output {
             Output::Collect => Target::Collect(Vec::new()),
@@ -49,7 +61,7 @@ impl FromSandbox {
                 Target::Pass { file: fd.into(), at_once, pending: Vec::new(), done: 0 }
             }
         };
-        Ok(Self { source: Some(source.into()), target, first: None })
+        Ok(Self { source: Some(source.into()), writers: Writers::Some, target, first: None })
     }
 
     /// What it waits for; `None` when it is at its end.
@@ -66,6 +78,16 @@ impl FromSandbox {
     /// When its first byte came, in nanoseconds of `CLOCK_MONOTONIC`.
     pub(super) fn first(&self) -> Option<u64> {
         self.first
+    }
+
+    /// Everything in the sandbox is gone: what is still in the pipe is the end of the stream.
+    pub(super) fn writers_are_gone(&mut self) {
+        self.writers = Writers::Gone;
+    }
+
+    /// Whether it can do something without waiting: it looks for the end of the stream.
+    pub(super) fn is_at_its_last(&self) -> bool {
+        self.writers == Writers::Gone && self.source.is_some() && !self.is_held_up()
     }
 
     /// Whether it waits for the host's side only.
@@ -103,6 +125,10 @@ impl FromSandbox {
                 return Ok(Moved::Other);
             }
             Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::WouldBlock && self.writers == Writers::Gone => {
+                self.source = None;
+                return Ok(Moved::Other);
+            }
             Err(error) if is_transient(&error) => return Ok(Moved::Other),
             Err(error) => return Err(errno(&error)),
         };

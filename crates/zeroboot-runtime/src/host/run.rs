@@ -7,20 +7,25 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::debug_span;
-use zeroboot_fork::{Exit, ExitStatus};
+use zeroboot_fork::{Exit, ExitStatus, Usage};
+use zeroboot_isolation::cgroup::CpuTime;
 use zeroboot_telemetry::{Cpu, Faults, Kib};
 
 use super::error::RunError;
-use super::live::Live;
+use super::live::{Kill, Live};
 use super::metrics::Ending;
 use super::outcome::{Account, Outcome, Status};
 use super::pump::{FromSandbox, IntoSandbox, Moved};
 use super::request::Request;
 use super::sandbox::Sandbox;
 use super::storm::{Lookout, News};
+use crate::protocol::Emptied;
+
+/// How long the init of a sandbox may take to end it, before the kernel does.
+const ORDERLY: Duration = Duration::from_secs(1);
 
 /// How long a killed sandbox may take to go.
-const PATIENCE: Duration = Duration::from_secs(10);
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 struct Run {
     live: Live,
@@ -31,6 +36,8 @@ struct Run {
     left: u64,
     /// Why it was killed, if it was.
     killed: Option<Status>,
+    /// How it was killed last.
+    how: Kill,
     cancel: Option<PipeReader>,
     deadline: Instant,
     storms: Lookout,
@@ -48,6 +55,7 @@ pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunEr
         stderr: FromSandbox::new(sandbox.stderr, request.stderr).map_err(pass("standard error"))?,
         left: request.output_limit.0,
         killed: None,
+        how: Kill::Orderly,
         cancel: request.cancel,
         deadline: Instant::now() + request.timeout,
     };
@@ -59,25 +67,22 @@ pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunEr
 }
 
 impl Run {
-    /// Everything is gone, and everything it wrote is passed on; what a killed one wrote is not waited for.
+    /// Everything is gone, and everything it wrote is passed on; what a killed one wrote is not waited for. Only the report says
+    /// that everything is gone: whatever else a sandbox could keep open, or has sent somewhere, counts for nothing.
     fn is_over(&self) -> bool {
         let streams = [&self.stdout, &self.stderr];
         let passed = |stream: &FromSandbox| {
             stream.waits_for().is_none() || (self.killed == Some(Status::Deadline) && stream.is_held_up())
         };
-        self.live.report.is_none() && self.live.channel_closed && streams.into_iter().all(passed)
+        self.live.report.is_none() && streams.into_iter().all(passed)
     }
 
     fn wait_and_step(&mut self) -> Result<(), RunError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        // What is gone has met its deadline; only its last words are on their way to a slow reader.
+        // What is gone has met its deadline; only its last words are on their way to a slow reader of the host's own.
         let gone = self.live.report.is_none() && self.live.exit.is_some();
         if left.is_zero() && !gone {
-            if self.killed.is_some() {
-                return Err(RunError::Stuck(PATIENCE));
-            }
-            self.kill(Status::Deadline);
-            return Ok(());
+            return self.deadline_is_over();
         }
 
         self.storms.look_if_due(&mut self.live);
@@ -93,8 +98,14 @@ impl Run {
         let present = sources.each_ref().map(Option::is_some);
         let mut polled: Vec<PollFd<'_>> = sources.into_iter().flatten().collect();
         let left = self.storms.due().map_or(left, |due| due.min(left));
-        let timeout =
-            if gone { PollTimeout::NONE } else { PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX) };
+        let at_its_last = |stream: &FromSandbox| stream.is_at_its_last();
+        let timeout = if [&self.stdout, &self.stderr].into_iter().any(at_its_last) {
+            PollTimeout::ZERO
+        } else if gone {
+            PollTimeout::NONE
+        } else {
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        };
         match poll(&mut polled, timeout) {
             Ok(_) => {}
             Err(Errno::EINTR) => return Ok(()),
@@ -115,11 +126,11 @@ impl Run {
         if stdin {
             self.stdin.step().map_err(|source| RunError::Pass { stream: "standard input", source })?;
         }
-        if stdout {
+        if stdout || self.stdout.is_at_its_last() {
             let moved = self.stdout.step(self.left);
             self.came(moved.map_err(|source| RunError::Pass { stream: "standard output", source })?);
         }
-        if stderr {
+        if stderr || self.stderr.is_at_its_last() {
             let moved = self.stderr.step(self.left);
             self.came(moved.map_err(|source| RunError::Pass { stream: "standard error", source })?);
         }
@@ -129,6 +140,26 @@ impl Run {
         }
         if report {
             self.live.read_report()?;
+        }
+        if self.live.report.is_none() {
+            let bytes = self.live.read_last_packets()?;
+            self.came(Moved::In(bytes));
+            self.stdout.writers_are_gone();
+            self.stderr.writers_are_gone();
+        }
+        Ok(())
+    }
+
+    /// Whatever the sandbox does, it is ended now; and when it does not end, its run does.
+    fn deadline_is_over(&mut self) -> Result<(), RunError> {
+        match (self.killed, self.how) {
+            (None, _) => self.kill(Status::Deadline),
+            (Some(_), Kill::Orderly) => {
+                self.how = Kill::AtOnce;
+                self.deadline = Instant::now() + AT_ONCE;
+                self.live.kill(Kill::AtOnce);
+            }
+            (Some(_), Kill::AtOnce) => return Err(RunError::Stuck(ORDERLY + AT_ONCE)),
         }
         Ok(())
     }
@@ -154,9 +185,9 @@ impl Run {
     }
 
     fn kill(&mut self, why: Status) {
-        self.killed = Some(why);
-        self.deadline = Instant::now() + PATIENCE;
-        self.live.kill();
+        (self.killed, self.how) = (Some(why), Kill::Orderly);
+        self.deadline = Instant::now() + ORDERLY;
+        self.live.kill(Kill::Orderly);
     }
 
     fn outcome(mut self) -> Result<Outcome, RunError> {
@@ -167,27 +198,31 @@ impl Run {
             // What it had done by itself before it was killed counts.
             (Some(Status::Deadline | Status::Storm), Some(exit)) if !was_killed(exit) => Status::of(exit),
             (Some(why), _) => why,
-            (None, Some(exit)) if was_killed(exit) && self.live.counted.oom_kills > Some(0) => {
+            (None, Some(exit)) if was_killed(exit) && self.live.emptied.counted.oom_kills > Some(0) => {
                 Status::MemoryLimit
             }
             (None, Some(exit)) => Status::of(exit),
             (None, None) => return Err(RunError::TemplateDied),
         };
+        let Emptied { orphans, counted } = self.live.emptied;
         let usage = self.live.exit.map(|exit| exit.usage);
         let mut measured = self.live.measured.take();
         let times = self.live.times(self.stdout.first());
         let account = Account {
             storms: self.storms.finish(&self.live, measured.as_ref(), times.spawn),
             times,
-            faults: usage.map(|usage| Faults { minor: usage.minor_faults, major: usage.major_faults }),
-            cpu: usage.map(|usage| Cpu { user: usage.user, system: usage.system }),
+            faults: usage.map(|usage| Faults {
+                minor: usage.minor_faults + orphans.minor_faults,
+                major: usage.major_faults + orphans.major_faults,
+            }),
+            cpu: usage.map(|usage| cpu(usage, orphans, counted.cpu)),
             memory: measured.as_ref().map(|measured| measured.memory),
             copied_from: measured
                 .as_mut()
                 .map(|measured| std::mem::take(&mut measured.copied_from))
                 .unwrap_or_default(),
             peak: usage.map(|usage| Kib(usage.peak_resident_kib)),
-            cgroup: self.live.counted,
+            cgroup: counted,
         };
         if let Some(flight) = self.live.flight.take() {
             flight.land(status, &account);
@@ -202,6 +237,13 @@ impl Run {
             seal: self.live.take_seal(),
         })
     }
+}
+
+/// What its first process has used, and what all others have: by its cgroup, which misses nobody, or what was waited for.
+fn cpu(first: Usage, orphans: Usage, counted: Option<CpuTime>) -> Cpu {
+    let (user, system) = (first.user + orphans.user, first.system + orphans.system);
+    let counted = counted.unwrap_or_default();
+    Cpu { user: user.max(counted.user), system: system.max(counted.system) }
 }
 
 fn was_killed(exit: Exit) -> bool {

@@ -83,7 +83,14 @@ impl Sandbox {
         let (stderr, far_err) = pipe()?;
         let (channel, far_channel) = fd::pair().map_err(resource("a channel"))?;
         let (report, far_report) = fd::pair().map_err(resource("a report socket"))?;
-        do_not_block(&channel).map_err(resource("a channel that does not block"))?;
+        // The sandbox reaches the other ends, and through /proc the same pipes: it must not be able to hold up a reader.
+        for (near, what) in [
+            (&stdout, "a standard output that does not block"),
+            (&stderr, "a standard error that does not block"),
+            (&channel, "a channel that does not block"),
+        ] {
+            do_not_block(near).map_err(resource(what))?;
+        }
 
         let mut live = Live::new(generation, channel, report, asked, first);
         live.flush()?;

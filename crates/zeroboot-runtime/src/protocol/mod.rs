@@ -18,7 +18,7 @@ mod setup;
 
 pub use channel::{CHANNEL_FRAME, ChannelFrame, HostWord};
 pub use job::{Job, JobError, JobReader, When};
-pub use report::{LinkMessage, Report, SpawnStamps};
+pub use report::{Emptied, LinkMessage, Report, SpawnStamps};
 pub(crate) use setup::network;
 pub use setup::{
     CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, FrozenPlace, HeavyMemory, HugeCode,

@@ -130,14 +130,14 @@ impl<'a> Server<'a> {
         report: &OwnedFd,
         stamps: SpawnStamps,
     ) -> Result<(), ServeError> {
-        let (pid, pidfd) = child.into_parts();
+        let (_, pidfd) = child.into_parts();
         // A host that has let go: the warden sees it by the same socket, and ends the sandbox.
         let _ = fd::send(
             report.as_fd(),
             &Report::Spawned(stamps).encode(),
             &[pidfd.as_fd(), shell.pidfd.as_fd()],
         );
-        self.tell_warden(LinkMessage::Joined { shell: shell.number, pid }, &[report.as_fd()])
+        self.tell_warden(LinkMessage::Joined { shell: shell.number }, &[report.as_fd(), pidfd.as_fd()])
     }
 
     /// Tells host and warden that there is no child.

@@ -98,8 +98,8 @@ impl Template {
         drop(far_control);
         match plan.fork().map_err(TwinError::Fork)? {
             Forked::Parent(child) => {
-                let twin = LinkMessage::Twin { pid: child.pid() };
-                fd::send(self.link.as_fd(), &twin.encode(), &[far_link.as_fd()]).map_err(tell("warden"))?;
+                let fds = [far_link.as_fd(), child.as_fd()];
+                fd::send(self.link.as_fd(), &LinkMessage::Twin.encode(), &fds).map_err(tell("warden"))?;
                 Ok(Side::First)
             }
             Forked::Child(fresh) => {

@@ -7,12 +7,14 @@
 //! |---|---|
 //! | `world` | stage 2: builds the file tree and starts the template |
 //! | `shells` | parks shells |
-//! | `serve` | who is in which shell; reaping, reporting, replacing |
+//! | `serve` | which sandbox is in which shell; reaping, reporting, replacing |
+//! | `events` | what it listens to |
 //! | `child` | what a shell's init runs after its fork |
 //!
 //! Never here: user code, forking a template, and believing a sandbox.
 
 mod child;
+mod events;
 mod serve;
 mod shells;
 mod world;
@@ -195,10 +197,9 @@ fn second_stage(
         (Some(group), Some(asked)) => Some(Leaves::prepare(group, asked.wanted(), &asked.limits())?),
         _ => None,
     };
-    let signals = serve::block_signals()?;
     let (link, far_link) = fd::pair().map_err(failed("making the link"))?;
     let template = world::start_template(setup, fds, far_link)?;
-    serve::serve(&serve::Wires { host, host_process, signals }, setup, leaves, (template, link))
+    serve::serve(host, host_process.as_fd(), setup, leaves, (template, link))
 }
 
 /// Dies when stage 1 dies. The death signal is set after the last change of credentials, which clears it; stage 1 may

@@ -1,71 +1,112 @@
-//! Who is in which shell: reaping, reporting, replacing, until the host or the template is gone.
+//! Which sandbox is in which shell: reaping, reporting, replacing, until the host or the template is gone.
+//!
+//! Every process below the warden is known by its pidfd, and is reaped by that alone: the number of a process comes round again.
+//! A child that nobody has announced is left alone until the template announces it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
 use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_fork::{Exit, ExitStatus, pidfd_signal, reap_any};
+use zeroboot_fork::{ExitStatus, Usage, monotonic_ns, pidfd_signal, reap};
 use zeroboot_isolation::cgroup::{Leaf, Leaves};
+use zeroboot_isolation::policy::UserId;
 
-use super::shells::{Parked, Parking};
+use super::events::{Events, Interest};
+use super::shells::Parking;
 use super::{WardenError, failed};
-use crate::protocol::{LinkMessage, Report, Setup};
+use crate::protocol::{Emptied, LinkMessage, Report, Setup};
 
-/// What the warden listens to.
-pub(super) struct Wires<'a> {
-    pub(super) host: BorrowedFd<'a>,
-    pub(super) host_process: &'a OwnedFd,
-    pub(super) signals: SignalFd,
+/// What the warden listens to; the numbers are those of template processes and of shells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The host's socket, and its process.
+    Host,
+    /// What this template process says.
+    Link(u64),
+    /// The end of this template process.
+    Template(u64),
+    /// The host's hold on the sandbox in this shell.
+    Report(u64),
+    /// The end of the sandbox in this shell.
+    Sandbox(u64),
+    /// The end of this shell's init.
+    Init(u64),
 }
 
-// Numbers in epoll events: links come after them, and shells after these. There are at most 255 links.
-const HOST: u64 = 0;
-const SIGNALS: u64 = 1;
-const FIRST_LINK: u64 = 2;
-const FIRST_SHELL: u64 = FIRST_LINK + 255;
+impl Source {
+    const KINDS: u64 = 6;
+
+    fn to_number(self) -> u64 {
+        let (kind, number) = match self {
+            Self::Host => (0, 0),
+            Self::Link(number) => (1, number),
+            Self::Template(number) => (2, number),
+            Self::Report(number) => (3, number),
+            Self::Sandbox(number) => (4, number),
+            Self::Init(number) => (5, number),
+        };
+        number * Self::KINDS + kind
+    }
+
+    fn of_number(number: u64) -> Self {
+        let (kind, number) = (number % Self::KINDS, number / Self::KINDS);
+        match kind {
+            0 => Self::Host,
+            1 => Self::Link(number),
+            2 => Self::Template(number),
+            3 => Self::Report(number),
+            4 => Self::Sandbox(number),
+            _ => Self::Init(number),
+        }
+    }
+}
 
 /// A process of the template.
-struct Forker {
+struct TemplateProcess {
     link: OwnedFd,
+    pidfd: OwnedFd,
     /// How many shells wait there to be joined.
     parked: usize,
     /// A shell that could not be offered yet, and is again when nothing else happens: the process does not read, and its link is full.
-    held: Option<Parked>,
+    held: Option<Offer>,
+}
+
+/// What a template process receives of a shell.
+struct Offer {
+    number: u64,
+    user: UserId,
+    /// The Landlock rules of its sandbox.
+    rules: Option<OwnedFd>,
 }
 
 /// A shell, from its parking to its end.
 struct Shell {
-    pidfd: OwnedFd,
+    init: OwnedFd,
     leaf: Option<Leaf>,
+    /// The process that has joined, until it is reaped.
+    sandbox: Option<OwnedFd>,
     /// Once a process has joined: the way to the host. It closes when the shell is gone.
     report: Option<OwnedFd>,
 }
 
-/// What a process below the warden is.
-enum Role {
-    /// A process of the template.
-    Forker,
-    /// The init of this shell.
-    Init(u64),
-    /// The process that joined this shell.
-    Sandbox(u64),
+/// How a shell comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Its init ends it, and accounts for what is left in it.
+    Orderly,
+    /// The kernel ends it: nobody wants to know what it has used.
+    AtOnce,
 }
 
-struct Warden<'a> {
-    wires: &'a Wires<'a>,
-    events: Epoll,
+struct Warden {
+    events: Events,
     parking: Parking,
     /// By the numbers of their links.
-    forkers: BTreeMap<u64, Forker>,
+    processes: BTreeMap<u64, TemplateProcess>,
     shells: HashMap<u64, Shell>,
-    roles: HashMap<u32, Role>,
-    /// Processes that ended before the template's word about them was read.
-    early: HashMap<u32, Exit>,
     /// How many shells should wait at each process of the template.
     wanted: usize,
 }
@@ -73,128 +114,123 @@ struct Warden<'a> {
 /// How long nothing must have happened until a shell is parked for later, in milliseconds.
 const QUIET: u8 = 2;
 
-/// The end of children arrives by a descriptor from now on.
-pub(super) fn block_signals() -> Result<SignalFd, WardenError> {
-    let mut children = SigSet::empty();
-    children.add(Signal::SIGCHLD);
-    children.thread_block().map_err(failed("blocking SIGCHLD"))?;
-    SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-        .map_err(failed("making a signalfd"))
-}
-
-/// Parks shells and buries sandboxes until host or template are gone.
+/// Parks shells and reaps sandboxes until host or template are gone.
 pub(super) fn serve(
-    wires: &Wires<'_>,
+    host: BorrowedFd<'_>,
+    host_process: BorrowedFd<'_>,
     setup: &Setup,
     leaves: Option<Leaves>,
-    (template, link): (u32, OwnedFd),
+    (template, link): (OwnedFd, OwnedFd),
 ) -> Result<(), WardenError> {
-    let events = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed("making an epoll"))?;
-    for (source, number) in
-        [(wires.host, HOST), (wires.host_process.as_fd(), HOST), (wires.signals.as_fd(), SIGNALS)]
-    {
-        listen(&events, source, number)?;
-    }
     let mut warden = Warden {
-        wires,
-        events,
+        events: Events::new().map_err(failed("making an epoll"))?,
         parking: Parking::new(setup, leaves)?,
-        forkers: BTreeMap::new(),
+        processes: BTreeMap::new(),
         shells: HashMap::new(),
-        roles: HashMap::new(),
-        early: HashMap::new(),
         wanted: setup.shells.div_ceil(usize::from(setup.template_processes.get())),
     };
+    for source in [host, host_process] {
+        warden.listen(source, Interest::Readable, Source::Host)?;
+    }
     warden.admit(template, link)?;
     warden.run()
 }
 
-fn listen(events: &Epoll, source: BorrowedFd<'_>, number: u64) -> Result<(), WardenError> {
-    events.add(source, EpollEvent::new(EpollFlags::EPOLLIN, number)).map_err(failed("listening"))
-}
-
-impl Warden<'_> {
+impl Warden {
     fn run(&mut self) -> Result<(), WardenError> {
         loop {
-            let mut happened = [EpollEvent::empty(); 16];
-            let needy = self.needy();
-            let patience = needy.map_or(EpollTimeout::NONE, |_| EpollTimeout::from(QUIET));
-            let count = match self.events.wait(&mut happened, patience) {
+            let short = self.short_of_shells();
+            let happened = match self.events.wait(short.map(|_| QUIET)) {
                 Err(Errno::EINTR) => continue,
-                Ok(0) => {
-                    needy.map_or(Ok(()), |forker| self.park(forker))?;
-                    continue;
-                }
                 result => result.map_err(failed("waiting"))?,
             };
-            for event in &happened[..count] {
-                match event.data() {
-                    HOST => return Ok(()),
-                    SIGNALS => self.bury()?,
-                    link if link < FIRST_SHELL => self.link(link)?,
-                    shell => self.abandoned(shell - FIRST_SHELL),
+            if happened.is_empty() {
+                short.map_or(Ok(()), |process| self.park(process))?;
+            }
+            for number in happened {
+                match Source::of_number(number) {
+                    Source::Host => return Ok(()),
+                    Source::Link(process) => self.link(process)?,
+                    Source::Template(process) => self.template_ended(process)?,
+                    Source::Report(shell) => self.abandoned(shell)?,
+                    Source::Sandbox(shell) => self.sandbox_ended(shell)?,
+                    Source::Init(shell) => self.init_ended(shell)?,
                 }
             }
         }
     }
 
+    fn listen(
+        &mut self,
+        source: BorrowedFd<'_>,
+        interest: Interest,
+        number: Source,
+    ) -> Result<(), WardenError> {
+        self.events.add(source, interest, number.to_number()).map_err(failed("listening"))
+    }
+
+    fn ignore(&mut self, source: BorrowedFd<'_>, number: Source) -> Result<(), WardenError> {
+        self.events.remove(source, number.to_number()).map_err(failed("not listening any more"))
+    }
+
     /// Listens to a process of the template, and gives it its shells.
-    fn admit(&mut self, pid: u32, link: OwnedFd) -> Result<(), WardenError> {
-        if let Some(exit) = self.early.remove(&pid) {
-            return Err(WardenError::TemplateEnded(in_words(exit.status)));
-        }
-        let number = self.forkers.last_key_value().map_or(FIRST_LINK, |(last, _)| last + 1);
+    fn admit(&mut self, pidfd: OwnedFd, link: OwnedFd) -> Result<(), WardenError> {
+        let number = self.processes.last_key_value().map_or(0, |(last, _)| last + 1);
         fcntl(&link, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed("listening"))?;
-        listen(&self.events, link.as_fd(), number)?;
-        self.roles.insert(pid, Role::Forker);
-        self.forkers.insert(number, Forker { link, parked: 0, held: None });
-        while self.forkers.get(&number).is_some_and(|it| it.held.is_none() && it.parked < self.wanted) {
+        self.listen(link.as_fd(), Interest::Readable, Source::Link(number))?;
+        self.listen(pidfd.as_fd(), Interest::Readable, Source::Template(number))?;
+        self.processes.insert(number, TemplateProcess { link, pidfd, parked: 0, held: None });
+        while self.processes.get(&number).is_some_and(|it| it.held.is_none() && it.parked < self.wanted) {
             self.park(number)?;
         }
         Ok(())
     }
 
     /// The process of the template that has the fewest shells, if these are too few.
-    fn needy(&self) -> Option<u64> {
-        let fewest = self.forkers.iter().min_by_key(|(_, forker)| forker.parked);
-        fewest.filter(|(_, forker)| forker.parked < self.wanted).map(|(number, _)| *number)
+    fn short_of_shells(&self) -> Option<u64> {
+        let fewest = self.processes.iter().min_by_key(|(_, process)| process.parked);
+        fewest.filter(|(_, process)| process.parked < self.wanted).map(|(number, _)| *number)
     }
 
     /// Makes a shell, unless one is held, and offers it to this process of the template.
-    fn park(&mut self, number: u64) -> Result<(), WardenError> {
-        let Some(forker) = self.forkers.get_mut(&number) else { return Ok(()) };
-        let parked = match forker.held.take() {
+    fn park(&mut self, process: u64) -> Result<(), WardenError> {
+        let held = self.processes.get_mut(&process).and_then(|process| process.held.take());
+        let offer = match held.filter(|offer| self.shells.contains_key(&offer.number)) {
             Some(held) => held,
-            None => {
-                let parked = self.parking.park()?;
-                self.roles.insert(parked.pid, Role::Init(parked.number));
-                parked
-            }
+            None => self.make_shell()?,
         };
-        let offer = LinkMessage::Parked { shell: parked.number, user: parked.user.0 };
-        let leaf = parked.leaf.as_ref().map(Leaf::directory);
-        let fds = [Some(parked.pidfd.as_fd()), leaf, parked.rules.as_ref().map(AsFd::as_fd)];
+        let (Some(process), Some(shell)) = (self.processes.get_mut(&process), self.shells.get(&offer.number))
+        else {
+            return Ok(());
+        };
+        let message = LinkMessage::Parked { shell: offer.number, user: offer.user.0 };
+        let leaf = shell.leaf.as_ref().map(Leaf::directory);
+        let fds = [Some(shell.init.as_fd()), leaf, offer.rules.as_ref().map(AsFd::as_fd)];
         let fds: Vec<_> = fds.into_iter().flatten().collect();
-        match fd::send(forker.link.as_fd(), &offer.encode(), &fds) {
-            // It may be gone: its end is buried next.
-            Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => {
-                forker.parked += 1;
-                let shell = Shell { pidfd: parked.pidfd, leaf: parked.leaf, report: None };
-                self.shells.insert(parked.number, shell);
-            }
+        match fd::send(process.link.as_fd(), &message.encode(), &fds) {
+            // It may be gone: its end comes next.
+            Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => process.parked += 1,
             // Until the process reads, or others of the user have read what is on its way: see `unix(7)`.
-            Err(Errno::EAGAIN | Errno::ETOOMANYREFS) => forker.held = Some(parked),
+            Err(Errno::EAGAIN | Errno::ETOOMANYREFS) => process.held = Some(offer),
             Err(errno) => return Err(failed("offering a shell")(errno)),
         }
         Ok(())
     }
 
+    fn make_shell(&mut self) -> Result<Offer, WardenError> {
+        let parked = self.parking.park()?;
+        self.listen(parked.pidfd.as_fd(), Interest::Readable, Source::Init(parked.number))?;
+        let shell = Shell { init: parked.pidfd, leaf: parked.leaf, sandbox: None, report: None };
+        self.shells.insert(parked.number, shell);
+        Ok(Offer { number: parked.number, user: parked.user, rules: parked.rules })
+    }
+
     /// Reads what this process of the template says, to the last word that is there.
     fn link(&mut self, number: u64) -> Result<(), WardenError> {
         loop {
-            let Some(forker) = self.forkers.get_mut(&number) else { return Ok(()) };
+            let Some(process) = self.processes.get_mut(&number) else { return Ok(()) };
             let mut packet = [0; LinkMessage::SIZE];
-            let received = match fd::receive(forker.link.as_fd(), &mut packet, Waiting::DontWait) {
+            let received = match fd::receive(process.link.as_fd(), &mut packet, Waiting::DontWait) {
                 Err(Errno::EAGAIN) => return Ok(()),
                 Err(Errno::ECONNRESET) => return self.link_is_down(number),
                 result => result.map_err(failed("reading the link"))?,
@@ -203,120 +239,121 @@ impl Warden<'_> {
                 return self.link_is_down(number);
             }
             match LinkMessage::decode(&packet[..received.length]) {
-                Ok(LinkMessage::Twin { pid }) => {
-                    let [link] = received.fds.exactly().ok_or(WardenError::Descriptors)?;
-                    self.admit(pid, link)?;
+                Ok(LinkMessage::Twin) => {
+                    let [link, pidfd] = received.fds.exactly().ok_or(WardenError::Descriptors)?;
+                    self.admit(pidfd, link)?;
                     continue;
                 }
-                Ok(LinkMessage::Joined { shell, pid }) => {
-                    forker.parked -= 1;
-                    if let Some([report]) = received.fds.exactly() {
-                        self.joined(shell, pid, report)?;
-                    }
+                Ok(LinkMessage::Joined { shell }) => {
+                    process.parked -= 1;
+                    let [report, sandbox] = received.fds.exactly().ok_or(WardenError::Descriptors)?;
+                    self.joined(shell, sandbox, report)?;
                 }
                 Ok(LinkMessage::Wasted { shell }) => {
-                    forker.parked -= 1;
-                    self.kill(shell);
+                    process.parked -= 1;
+                    self.end(shell, End::AtOnce);
                 }
                 Ok(LinkMessage::Parked { .. }) | Err(_) => {
                     return Err(failed("understanding the template")(Errno::EBADMSG));
                 }
             }
-            if self.forkers.get(&number).is_some_and(|forker| forker.parked * 2 < self.wanted) {
+            if self.processes.get(&number).is_some_and(|process| process.parked * 2 < self.wanted) {
                 self.park(number)?;
             }
         }
     }
 
-    /// This process of the template is gone, or going: its end is buried next.
-    fn link_is_down(&self, number: u64) -> Result<(), WardenError> {
-        let Some(forker) = self.forkers.get(&number) else { return Ok(()) };
-        match self.events.delete(&forker.link) {
-            // It is noticed again on the way to the burial.
-            Ok(()) | Err(Errno::ENOENT) => Ok(()),
-            Err(errno) => Err(failed("letting go of the link")(errno)),
-        }
+    /// This process of the template is gone, or going: its end comes next, by its pidfd.
+    fn link_is_down(&mut self, number: u64) -> Result<(), WardenError> {
+        let Some(process) = self.processes.get(&number) else { return Ok(()) };
+        self.events
+            .remove(process.link.as_fd(), Source::Link(number).to_number())
+            .map_err(failed("letting go of the link"))
     }
 
-    fn joined(&mut self, number: u64, pid: u32, report: OwnedFd) -> Result<(), WardenError> {
-        let Some(shell) = self.shells.get_mut(&number) else { return Ok(()) };
-        // No interest in data: a closed other end is always told.
-        let hang_up = EpollEvent::new(EpollFlags::empty(), FIRST_SHELL + number);
-        self.events.add(&report, hang_up).map_err(failed("watching a report"))?;
-        shell.report = Some(report);
-        match self.early.remove(&pid) {
-            Some(exit) => self.ended(number, exit),
-            None => {
-                self.roles.insert(pid, Role::Sandbox(number));
-            }
+    /// The shell has it for as long as the process is not reaped: so long does the kernel hold back the end of its init.
+    fn joined(&mut self, number: u64, sandbox: OwnedFd, report: OwnedFd) -> Result<(), WardenError> {
+        if !self.shells.contains_key(&number) {
+            return Ok(());
+        }
+        self.listen(report.as_fd(), Interest::HungUp, Source::Report(number))?;
+        self.listen(sandbox.as_fd(), Interest::Readable, Source::Sandbox(number))?;
+        if let Some(shell) = self.shells.get_mut(&number) {
+            (shell.report, shell.sandbox) = (Some(report), Some(sandbox));
         }
         Ok(())
     }
 
+    fn template_ended(&mut self, number: u64) -> Result<(), WardenError> {
+        let Some(process) = self.processes.get(&number) else { return Ok(()) };
+        match reap(process.pidfd.as_fd()).map_err(failed("reaping the template"))? {
+            Some(exit) => Err(WardenError::TemplateEnded(in_words(exit.status))),
+            None => Ok(()),
+        }
+    }
+
     /// The host has let go of a sandbox.
-    fn abandoned(&mut self, number: u64) {
+    fn abandoned(&mut self, number: u64) -> Result<(), WardenError> {
         if let Some(report) = self.shells.get_mut(&number).and_then(|shell| shell.report.take()) {
-            let _ = self.events.delete(&report);
+            self.ignore(report.as_fd(), Source::Report(number))?;
         }
-        self.kill(number);
+        self.end(number, End::AtOnce);
+        Ok(())
     }
 
-    /// Collects every child that has ended.
-    fn bury(&mut self) -> Result<(), WardenError> {
-        while self.wires.signals.read_signal().map_err(failed("reading signals"))?.is_some() {}
-        // What the template said before it or its sandboxes ended.
-        let links: Vec<u64> = self.forkers.keys().copied().collect();
-        links.into_iter().try_for_each(|link| self.link(link))?;
-        loop {
-            let (pid, exit) = match reap_any() {
-                Ok(Some(ended)) => ended,
-                Ok(None) | Err(Errno::ECHILD) => return Ok(()),
-                Err(errno) => return Err(failed("reaping")(errno)),
-            };
-            match self.roles.remove(&pid) {
-                Some(Role::Forker) => return Err(WardenError::TemplateEnded(in_words(exit.status))),
-                Some(Role::Sandbox(number)) => self.ended(number, exit),
-                // With it the report closes, after everything in the shell has gone.
-                Some(Role::Init(number)) => {
-                    let leaf = match self.shells.remove(&number) {
-                        Some(shell) => shell.leaf,
-                        None => self.forget_held(number),
-                    };
-                    if let Some(leaf) = leaf {
-                        self.parking.remove(leaf);
-                    }
-                    self.needy().map_or(Ok(()), |forker| self.park(forker))?;
-                }
-                None => {
-                    self.early.insert(pid, exit);
-                }
-            }
-        }
-    }
-
-    /// Its cgroup, of a shell that has ended before it was offered.
-    fn forget_held(&mut self, number: u64) -> Option<Leaf> {
-        let mut held = self.forkers.values_mut().map(|forker| &mut forker.held);
-        held.find_map(|held| held.take_if(|parked| parked.number == number))?.leaf
-    }
-
-    /// Tells the host, and ends what is left in the shell.
-    fn ended(&mut self, number: u64, exit: Exit) {
-        if let Some(Shell { report: Some(report), leaf, .. }) = self.shells.get(&number) {
-            let counted = leaf.as_ref().map(Leaf::usage).unwrap_or_default();
+    /// Reports the end of a sandbox's first process, and ends what is left in its shell.
+    fn sandbox_ended(&mut self, number: u64) -> Result<(), WardenError> {
+        let Some(shell) = self.shells.get_mut(&number) else { return Ok(()) };
+        let Some(sandbox) = &shell.sandbox else { return Ok(()) };
+        let Some(exit) = reap(sandbox.as_fd()).map_err(failed("reaping a sandbox"))? else { return Ok(()) };
+        let at = monotonic_ns();
+        if let Some(report) = &shell.report {
             // A host that has let go does not want to know.
-            let _ = fd::send(report.as_fd(), &Report::Exited(exit, counted).encode(), &[]);
+            let _ = fd::send(report.as_fd(), &Report::Exited(exit, at).encode(), &[]);
         }
-        self.kill(number);
+        if let Some(sandbox) = shell.sandbox.take() {
+            self.ignore(sandbox.as_fd(), Source::Sandbox(number))?;
+        }
+        self.end(number, End::Orderly);
+        Ok(())
     }
 
-    fn kill(&self, number: u64) {
-        if let Some(shell) = self.shells.get(&number) {
-            // All at once where the kernel can; the end of the init is the end of all in any case.
-            let _ = shell.leaf.as_ref().map(Leaf::kill);
-            // It can only be gone already: this process may signal all below it.
-            let _ = pidfd_signal(shell.pidfd.as_fd(), Signal::SIGKILL);
+    /// With its init everything in a shell has ended. Closes the report, and makes another shell.
+    fn init_ended(&mut self, number: u64) -> Result<(), WardenError> {
+        let Some(shell) = self.shells.get(&number) else { return Ok(()) };
+        let Some(exit) = reap(shell.init.as_fd()).map_err(failed("reaping a shell"))? else { return Ok(()) };
+        let Some(shell) = self.shells.remove(&number) else { return Ok(()) };
+        self.ignore(shell.init.as_fd(), Source::Init(number))?;
+        if let Some(report) = shell.report {
+            let orphans = match exit.status {
+                // It has reaped nobody.
+                ExitStatus::Exited(0) => Usage::default(),
+                _ => exit.usage,
+            };
+            let counted = shell.leaf.as_ref().map(Leaf::usage).unwrap_or_default();
+            let emptied = Report::Emptied(Emptied { orphans, counted });
+            // As above.
+            let _ = fd::send(report.as_fd(), &emptied.encode(), &[]);
+            self.ignore(report.as_fd(), Source::Report(number))?;
         }
+        if let Some(leaf) = shell.leaf {
+            self.parking.remove(leaf);
+        }
+        self.short_of_shells().map_or(Ok(()), |process| self.park(process))
+    }
+
+    fn end(&self, number: u64, how: End) {
+        let Some(Shell { init, leaf, .. }) = self.shells.get(&number) else { return };
+        // The init can only be gone already: this process may signal all below it.
+        let _ = match (leaf, how) {
+            // The cgroup has counted, and kills all at once where the kernel can; the end of the init is the end of all in any case.
+            (Some(leaf), _) => {
+                let _ = leaf.kill();
+                pidfd_signal(init.as_fd(), Signal::SIGKILL)
+            }
+            (None, End::Orderly) => pidfd_signal(init.as_fd(), Signal::SIGTERM),
+            (None, End::AtOnce) => pidfd_signal(init.as_fd(), Signal::SIGKILL),
+        };
     }
 }
 
@@ -327,5 +364,23 @@ fn in_words(status: ExitStatus) -> String {
             Ok(name) => name.to_string(),
             Err(_) => format!("signal {signal}"),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Source;
+
+    #[test]
+    fn a_source_is_a_number_and_back() {
+        let kinds = [Source::Link, Source::Template, Source::Report, Source::Sandbox, Source::Init];
+        let mut numbers = std::collections::BTreeSet::from([Source::Host.to_number()]);
+        for kind in kinds {
+            for number in [0, 1, 1 << 40] {
+                let source = kind(number);
+                assert_eq!(Source::of_number(source.to_number()), source);
+                assert!(numbers.insert(source.to_number()), "{source:?}");
+            }
+        }
     }
 }

@@ -37,7 +37,6 @@ pub(super) struct Parking {
 pub(super) struct Parked {
     pub(super) number: u64,
     pub(super) user: UserId,
-    pub(super) pid: u32,
     pub(super) pidfd: OwnedFd,
     /// The Landlock rules of its sandbox.
     pub(super) rules: Option<OwnedFd>,
@@ -69,7 +68,7 @@ impl Parking {
         let number = self.next;
         self.next += 1;
         let user = self.user(number);
-        let leaf = self.leaves.as_ref().map(|leaves| leaves.make(number)).transpose()?;
+        let mut leaf = self.leaves.as_ref().map(|leaves| leaves.make(number)).transpose()?;
         let plan = ShellPlan::prepare(&self.policy, user)?;
         let (near, far) = fd::pair().map_err(failed("making a socket"))?;
         // Born there, so that it can make that cgroup the root of what its sandbox sees.
@@ -81,8 +80,11 @@ impl Parking {
         };
         drop(far);
         let rules = settled(&near)?;
-        let (pid, pidfd) = child.into_parts();
-        Ok(Parked { number, user, pid, pidfd, rules, leaf })
+        if let Some(leaf) = &mut leaf {
+            leaf.count_from_now();
+        }
+        let (_, pidfd) = child.into_parts();
+        Ok(Parked { number, user, pidfd, rules, leaf })
     }
 
     /// Removes the cgroup of a sandbox whose processes were all reaped, and those that were left before.

@@ -21,10 +21,14 @@ pub(super) fn build(setup: &Setup) -> Result<(), WardenError> {
     Ok(lend_capabilities()?)
 }
 
-/// Starts the template with control, link and extras open, its output going to the warm-up pipe; gives its pid.
+/// Starts the template with control, link and extras open, its output going to the warm-up pipe; returns its pidfd.
 ///
 /// `fds` are those that came with the setup: control, the warm-up pipe, extras.
-pub(super) fn start_template(setup: &Setup, fds: Vec<OwnedFd>, link: OwnedFd) -> Result<u32, WardenError> {
+pub(super) fn start_template(
+    setup: &Setup,
+    fds: Vec<OwnedFd>,
+    link: OwnedFd,
+) -> Result<OwnedFd, WardenError> {
     if fds.len() != 2 + setup.extras {
         return Err(WardenError::Descriptors);
     }
@@ -56,7 +60,10 @@ pub(super) fn start_template(setup: &Setup, fds: Vec<OwnedFd>, link: OwnedFd) ->
             .spawn()
     });
     match started {
-        Ok(template) => Ok(template.id()),
+        // Nobody has reaped it: the number is its own.
+        Ok(template) => {
+            zeroboot_fork::pidfd_open(template.id()).map_err(failed("opening the template's pidfd"))
+        }
         Err(source) => Err(WardenError::Start { program: program.display().to_string(), source }),
     }
 }

@@ -14,6 +14,7 @@ use super::stock::{Parked, PoolCounters, Shelf};
 use super::watch::Watch;
 use crate::host::error::SpawnError;
 use crate::host::generation::Generation;
+use crate::host::live::Kill;
 use crate::host::sandbox::{First, Sandbox};
 use crate::host::template::Template;
 use crate::host::wear::{Rotation, Watcher};
@@ -212,7 +213,7 @@ impl Keeper {
     fn close(self) {
         let parked = mem::take(&mut self.shared.shelf.lock().parked);
         let mut sandboxes: Vec<Sandbox> = parked.into_iter().map(|parked| parked.sandbox).collect();
-        sandboxes.iter_mut().for_each(|sandbox| sandbox.live.kill());
+        sandboxes.iter_mut().for_each(|sandbox| sandbox.live.kill(Kill::AtOnce));
         for sandbox in &mut sandboxes {
             if let Err(error) = sandbox.await_end(PATIENCE) {
                 warn!(error = words::of(&error), "a parked sandbox may not be gone yet");

@@ -40,18 +40,20 @@ impl Watch {
         let _ = self.alarm.set(expiration, TimerSetTimeFlags::empty());
     }
 
-    /// Looks after a sandbox from now on: its report says nothing before its end.
+    /// Looks after a sandbox from now on: its report says nothing before its end. Where the user's quota of epoll watches is
+    /// spent, by its sandboxes maybe (`epoll(7)`), nobody does, and the claim that finds it dead takes the next one.
     pub(super) fn add(&self, parked: &Parked) -> Result<(), Errno> {
-        match &parked.sandbox.live.report {
-            Some(report) => self.events.add(report, EpollEvent::new(EpollFlags::EPOLLIN, parked.number)),
-            None => Ok(()),
+        let Some(report) = &parked.sandbox.live.report else { return Ok(()) };
+        match self.events.add(report, EpollEvent::new(EpollFlags::EPOLLIN, parked.number)) {
+            Err(Errno::ENOSPC) => Ok(()),
+            result => result,
         }
     }
 
     /// Lets go of a sandbox that is claimed.
     pub(super) fn remove(&self, parked: &Parked) {
         if let Some(report) = &parked.sandbox.live.report {
-            // It was added when it was parked.
+            // It was added when it was parked, if there was room.
             let _ = self.events.delete(report.as_fd());
         }
     }

@@ -90,6 +90,8 @@ impl Parts {
 /// Why nobody looks.
 #[derive(Debug, thiserror::Error)]
 enum BlindError {
+    #[error("it has ended")]
+    Gone,
     #[error("its cgroup cannot be opened")]
     Leaf(#[source] std::io::Error),
     #[error(transparent)]
@@ -274,6 +276,7 @@ impl BlindError {
     /// Whether it only says that the sandbox is gone: how is told by its report.
     fn is_of_an_end(&self) -> bool {
         match self {
+            Self::Gone => true,
             Self::Leaf(error) => error.kind() == std::io::ErrorKind::NotFound,
             Self::Count(CountError::Gone(_) | CountError::Process(SampleError::Gone { .. })) => true,
             Self::Count(CountError::Open { source, .. }) => matches!(source, Errno::ENOENT | Errno::ENODEV),
@@ -297,6 +300,9 @@ fn watch(
         }
         _ => FaultCounter::of_process(Pid::from_raw(i32::try_from(pid).unwrap_or_default()))?,
     };
+    if !live.has_its_number() {
+        return Err(BlindError::Gone);
+    }
     // What one that was parked has faulted on before its claim is not known.
     let start = live.claimed.is_none().then(|| Duration::from_nanos(live.asked));
     let watched = Watched::new(counter, limits, start).map_err(BlindError::Alarm)?;
@@ -307,10 +313,9 @@ fn watch(
 
 /// What it has for itself now.
 fn parts(live: &Live) -> Option<Parts> {
-    let meter = live.generation.meter();
     // In the middle of a storm nothing is read that could not tell.
-    let pid = live.pid().filter(|_| meter.tells_copies())?;
-    meter.measure(pid, MemoryAccount::Sums).as_ref().and_then(Parts::of)
+    let measured = live.generation.meter().tells_copies().then(|| live.look(MemoryAccount::Sums));
+    measured.flatten().as_ref().and_then(Parts::of)
 }
 
 fn limits(policy: &StormPolicy) -> Limits {

@@ -1,0 +1,108 @@
+//! What the warden listens to: descriptors, each with a number.
+//!
+//! An ordinary user has one quota of epoll watches, its sandboxes included (`fs.epoll.max_user_watches`, `epoll(7)`). What finds
+//! no room there is polled beside it, which is slower and needs no quota. Never here: what an event means.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+/// How many events are taken at once.
+const BATCH: usize = 16;
+
+/// When a descriptor is of interest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interest {
+    /// When there is something to be read, or its other end is closed.
+    Readable,
+    /// When its other end is closed.
+    HungUp,
+}
+
+#[derive(Debug)]
+pub(super) struct Events {
+    epoll: Epoll,
+    /// What found no room.
+    apart: Vec<Apart>,
+}
+
+#[derive(Debug)]
+struct Apart {
+    number: u64,
+    copy: OwnedFd,
+    interest: Interest,
+}
+
+impl Interest {
+    fn of_epoll(self) -> EpollFlags {
+        match self {
+            Self::Readable => EpollFlags::EPOLLIN,
+            Self::HungUp => EpollFlags::empty(),
+        }
+    }
+
+    fn of_poll(self) -> PollFlags {
+        match self {
+            Self::Readable => PollFlags::POLLIN,
+            Self::HungUp => PollFlags::empty(),
+        }
+    }
+}
+
+impl Events {
+    pub(super) fn new() -> Result<Self, Errno> {
+        Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, apart: Vec::new() })
+    }
+
+    /// Listens to this descriptor until it is removed. Several may share a number if none of them is removed.
+    pub(super) fn add(
+        &mut self,
+        source: BorrowedFd<'_>,
+        interest: Interest,
+        number: u64,
+    ) -> Result<(), Errno> {
+        match self.epoll.add(source, EpollEvent::new(interest.of_epoll(), number)) {
+            Err(Errno::ENOSPC) => {
+                let copy = source.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
+                self.apart.push(Apart { number, copy, interest });
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Does not listen to it any more.
+    pub(super) fn remove(&mut self, source: BorrowedFd<'_>, number: u64) -> Result<(), Errno> {
+        match self.apart.iter().position(|apart| apart.number == number) {
+            Some(place) => {
+                self.apart.swap_remove(place);
+                Ok(())
+            }
+            None => self.epoll.delete(source),
+        }
+    }
+
+    /// Waits until something happens, for this many milliseconds at most. Returns the numbers, none when nothing has happened.
+    pub(super) fn wait(&self, longest: Option<u8>) -> Result<Vec<u64>, Errno> {
+        if self.apart.is_empty() {
+            return self.wait_for_epoll(longest.map_or(EpollTimeout::NONE, EpollTimeout::from));
+        }
+        let epoll = PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN);
+        let apart = self.apart.iter().map(|it| PollFd::new(it.copy.as_fd(), it.interest.of_poll()));
+        let mut sources: Vec<_> = [epoll].into_iter().chain(apart).collect();
+        poll(&mut sources, longest.map_or(PollTimeout::NONE, PollTimeout::from))?;
+        let mut numbers = self.wait_for_epoll(EpollTimeout::ZERO)?;
+        let happened = |source: &PollFd<'_>| source.any() == Some(true);
+        let apart = self.apart.iter().zip(&sources[1..]).filter(|(_, source)| happened(source));
+        numbers.extend(apart.map(|(it, _)| it.number));
+        Ok(numbers)
+    }
+
+    fn wait_for_epoll(&self, timeout: EpollTimeout) -> Result<Vec<u64>, Errno> {
+        let mut happened = [EpollEvent::empty(); BATCH];
+        let count = self.epoll.wait(&mut happened, timeout)?;
+        Ok(happened[..count].iter().map(EpollEvent::data).collect())
+    }
+}
