@@ -71,7 +71,7 @@ pub struct Times {
     /// From the request to the first user instruction; of a parked sandbox, how long its claim took. Zero when it was
     /// never reached.
     pub spawn: Duration,
-    /// From there to the end of the work.
+    /// From there to the end of its first process, less the time in which the host has measured its memory.
     pub run: Duration,
     /// From the request, or the claim, until the host had the first byte of standard output; `None` when there was none.
     pub first_output: Option<Duration>,
@@ -101,9 +101,11 @@ pub(super) fn steps(asked: u64, template: &SpawnStamps, child: &Stamps) -> Vec<(
 pub struct Account {
     /// Where the time went.
     pub times: Times,
-    /// Page faults, those of the sandbox's own reaped children included. `None` when its end was not seen.
+    /// Page faults of its first process, of children that were waited for, and of orphans. `None` when its end was not seen.
     pub faults: Option<Faults>,
-    /// CPU time, counted like the faults.
+    /// CPU time, counted like the faults; where there were orphans, some tenths of a millisecond of the init that has waited for
+    /// them are in it. With a cgroup it is that of all its processes. Without one the children of a process that ignores
+    /// `SIGCHLD` are not in it (see `NOTES` in `wait(2)`), nor is what still ran when the init was killed.
     pub cpu: Option<Cpu>,
     /// Memory at the end of the work; `None` when it was ended, or left without a word.
     pub memory: Option<Memory>,
