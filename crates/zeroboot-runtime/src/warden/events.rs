@@ -64,13 +64,15 @@ impl Events {
         number: u64,
     ) -> Result<(), Errno> {
         match self.epoll.add(source, EpollEvent::new(interest.of_epoll(), number)) {
-            Err(Errno::ENOSPC) => {
-                let copy = source.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
-                self.apart.push(Apart { number, copy, interest });
-                Ok(())
-            }
+            Err(Errno::ENOSPC) => self.add_apart(source, interest, number),
             result => result,
         }
+    }
+
+    fn add_apart(&mut self, source: BorrowedFd<'_>, interest: Interest, number: u64) -> Result<(), Errno> {
+        let copy = source.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
+        self.apart.push(Apart { number, copy, interest });
+        Ok(())
     }
 
     /// Does not listen to it any more.
@@ -104,5 +106,37 @@ impl Events {
         let mut happened = [EpollEvent::empty(); BATCH];
         let count = self.epoll.wait(&mut happened, timeout)?;
         Ok(happened[..count].iter().map(EpollEvent::data).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn what_finds_no_room_is_listened_to_all_the_same() {
+        let mut events = Events::new().expect("an epoll");
+        let (first, mut to_first) = std::io::pipe().expect("a pipe");
+        let (second, to_second) = std::io::pipe().expect("a pipe");
+        let (third, mut to_third) = std::io::pipe().expect("a pipe");
+        events.add(first.as_fd(), Interest::Readable, 1).expect("room");
+        events.add_apart(second.as_fd(), Interest::HungUp, 2).expect("a descriptor");
+        events.add_apart(third.as_fd(), Interest::Readable, 3).expect("a descriptor");
+        let wait = |events: &Events| events.wait(Some(0)).expect("events");
+        assert!(wait(&events).is_empty());
+        to_first.write_all(b"x").expect("room");
+        to_third.write_all(b"x").expect("room");
+        drop(to_second);
+        assert_eq!(wait(&events), [1, 2, 3]);
+        events.remove(first.as_fd(), 1).expect("it was added");
+        events.remove(third.as_fd(), 3).expect("it was added");
+        assert_eq!(wait(&events), [2]);
+        drop(third);
+        // No copy is left: its writer sees that nobody reads.
+        assert!(to_third.write_all(b"x").is_err());
+        events.remove(second.as_fd(), 2).expect("it was added");
+        assert!(wait(&events).is_empty());
     }
 }
