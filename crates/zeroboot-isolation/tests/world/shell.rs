@@ -11,6 +11,7 @@ use libtest_mimic::Failed;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::{Gid, Uid};
+use zeroboot_isolation::child::OwnUser;
 use zeroboot_isolation::filter::Filters;
 use zeroboot_isolation::policy::{Bytes, Network, Policy, UserId};
 use zeroboot_isolation::seal::{Namespace, SealReader};
@@ -78,7 +79,7 @@ fn pidfd(process: &Forked) -> Outcome<OwnedFd> {
 
 /// Runs `body` in a process that a sealed template forked into the shell.
 fn joined(shell: &OwnedFd, body: impl FnOnce() -> Outcome) -> Outcome<Forked> {
-    let filters = Filters::compile(Network::None)?;
+    let filters = Filters::compile(Network::None, OwnUser::Yes)?;
     Forked::start(|| {
         // As after the `execve` of a real template.
         // SAFETY: no memory is passed.
