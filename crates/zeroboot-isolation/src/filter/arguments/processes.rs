@@ -165,30 +165,26 @@ pub(in crate::filter) const LIMIT_OF: Arguments = Arguments {
     otherwise: EPERM,
 };
 
-/// Signals above this queue, and the kernel counts what is queued, and each timer, for the user: where all sandboxes
-/// are one user, one of them could leave the others none.
-const LAST_WITHOUT_QUEUE: u32 = 31;
-const QUEUE_WHY: &str = "where all sandboxes are one user: what queues, and so takes the others' share";
+/// Real-time signals queue, and the kernel counts what is queued for the user: where all sandboxes are one user, one of them
+/// could leave the others none. The C libraries need the first two of them, to cancel threads among other things.
+const LAST_OF_LIBC: u32 = 33;
+const QUEUE_WHY: &str = "where all sandboxes are one user: signals that queue, and so take the others' share";
 const WITH_OWN_USER: Rule = Rule { under: Under::User(OwnUser::Yes), conditions: &[] };
 
-/// `rt_sigqueueinfo` and `rt_tgsigqueueinfo`.
+/// `rt_sigqueueinfo`.
 pub(in crate::filter) const QUEUED_SIGNAL: Arguments =
     Arguments { why: QUEUE_WHY, pass: &[WITH_OWN_USER], otherwise: EPERM };
 
 /// `kill`, `tkill` and `pidfd_send_signal`.
 pub(in crate::filter) const SECOND_SIGNAL: Arguments = Arguments {
     why: QUEUE_WHY,
-    pass: &[WITH_OWN_USER, any(&[Condition::AtMost(1, LAST_WITHOUT_QUEUE)])],
+    pass: &[WITH_OWN_USER, any(&[Condition::AtMost(1, LAST_OF_LIBC)])],
     otherwise: EPERM,
 };
 
 /// `tgkill`.
 pub(in crate::filter) const THIRD_SIGNAL: Arguments = Arguments {
     why: QUEUE_WHY,
-    pass: &[WITH_OWN_USER, any(&[Condition::AtMost(2, LAST_WITHOUT_QUEUE)])],
+    pass: &[WITH_OWN_USER, any(&[Condition::AtMost(2, LAST_OF_LIBC)])],
     otherwise: EPERM,
 };
-
-/// `timer_create`.
-pub(in crate::filter) const TIMER: Arguments =
-    Arguments { why: QUEUE_WHY, pass: &[WITH_OWN_USER], otherwise: Answer::Error(Errno::ENOSYS) };
