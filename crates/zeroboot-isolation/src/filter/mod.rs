@@ -8,6 +8,7 @@
 //! |---|---|
 //! | of another architecture (`int 0x80`) | the process is killed |
 //! | in [`ALLOWED`], with arguments that one of its rules allows, or without rules | passes |
+//! | in [`ALLOWED`], with arguments that may be ignored | success, and nothing happens |
 //! | in [`ALLOWED`], with other arguments | what its [`Arguments`] say: most often the error of a kernel that does not know the value, else `EPERM` |
 //! | in [`REFUSED`] | what its [`Refusal`] says: `ENOSYS` where programs try it and go on without, else `EPERM` |
 //! | any other: unknown, newer than this table, or with the x32 bit | `ENOSYS`, so that libc falls back |
@@ -36,7 +37,7 @@ use nix::errno::Errno;
 pub use allowed::{ALLOWED, SOCKETS};
 pub(crate) use arguments::JOIN_SESSION_KEYRING;
 pub use refused::REFUSED;
-pub use table::{Answer, Arguments, Call, Condition, Entry, Group, Need, Refusal, Rule, Under};
+pub use table::{Arguments, Call, Condition, Entry, Group, Need, Refusal, Rule, Under};
 
 use crate::child::OwnUser;
 use crate::policy::Network;
@@ -155,8 +156,10 @@ fn verdicts(network: Network, own_user: OwnUser) -> BTreeMap<u32, Verdict> {
     };
     let verdict = |arguments: Option<&'static Arguments>| match arguments {
         None => Verdict::Always(libc::SECCOMP_RET_ALLOW),
-        Some(Arguments { pass, otherwise, .. }) => {
-            Verdict::Arguments(pass.iter().filter(counts).collect(), action(*otherwise))
+        Some(Arguments { pass, ignored, otherwise, .. }) => {
+            let pass = pass.iter().filter(counts).map(|rule| (rule, libc::SECCOMP_RET_ALLOW));
+            let ignored = ignored.iter().filter(counts).map(|rule| (rule, SUCCESS));
+            Verdict::Arguments(pass.chain(ignored).collect(), error(*otherwise))
         }
     };
     let allowed = ALLOWED.iter().flat_map(|group| group.entries);
@@ -172,12 +175,8 @@ fn delta() -> Code {
     take_away((number(libc::SYS_clone3), error(Errno::ENOSYS)), (refused, error(Errno::EPERM)))
 }
 
-fn action(answer: Answer) -> Action {
-    match answer {
-        Answer::Error(errno) => error(errno),
-        Answer::Ignored => libc::SECCOMP_RET_ERRNO,
-    }
-}
+/// An error of 0, which nobody takes for one.
+const SUCCESS: Action = libc::SECCOMP_RET_ERRNO;
 
 fn error(errno: Errno) -> Action {
     libc::SECCOMP_RET_ERRNO | errno as u32

@@ -29,8 +29,8 @@ pub(super) type Action = u32;
 pub(super) enum Verdict {
     /// This, always.
     Always(Action),
-    /// It passes where one of the rules holds; this otherwise.
-    Arguments(Vec<&'static Rule>, Action),
+    /// That of the first rule which holds; the last one otherwise.
+    Arguments(Vec<(&'static Rule, Action)>, Action),
 }
 
 /// The program that kills whatever calls in another architecture's way, and gives each call its verdict: `otherwise`
@@ -92,22 +92,20 @@ fn decide(verdict: &Verdict) -> Result<Code, FilterError> {
         Verdict::Arguments(rules, otherwise) => (rules, *otherwise),
     };
     let mut code = Code::new();
-    for rule in rules {
+    for (rule, action) in rules {
+        code.extend(holds(rule.conditions, *action)?);
         if rule.conditions.is_empty() {
-            return Ok(vec![answer(libc::SECCOMP_RET_ALLOW)]);
+            return Ok(code);
         }
-        code.extend(holds(rule.conditions)?);
     }
     code.push(answer(otherwise));
     Ok(code)
 }
 
-/// Lets the call pass if all of these hold, and runs into what follows otherwise. Made from its end.
-fn holds(conditions: &[Condition]) -> Result<Code, FilterError> {
-    let Some((first, others)) = conditions.split_first() else {
-        return Ok(vec![answer(libc::SECCOMP_RET_ALLOW)]);
-    };
-    let then = holds(others)?;
+/// This action if all of the conditions hold; runs into what follows otherwise. Made from its end.
+fn holds(conditions: &[Condition], action: Action) -> Result<Code, FilterError> {
+    let Some((first, others)) = conditions.split_first() else { return Ok(vec![answer(action)]) };
+    let then = holds(others, action)?;
     let mut code = test(*first, short(then.len())?)?;
     code.extend(then);
     Ok(code)

@@ -52,15 +52,17 @@ pub enum Need {
     These(&'static str),
 }
 
-/// The arguments with which a call passes, and what it answers otherwise.
+/// The arguments with which a call passes, and what it answers otherwise. The rules are tried one after the other.
 #[derive(Debug, Clone, Copy)]
 pub struct Arguments {
     /// What is left out, and why.
     pub why: &'static str,
-    /// One of these rules has to hold.
+    /// The call passes where one of these rules holds.
     pub pass: &'static [Rule],
+    /// Where one of these holds, nothing happens, and the call answers success: for what may be ignored.
+    pub ignored: &'static [Rule],
     /// What the call answers where none holds.
-    pub otherwise: Answer,
+    pub otherwise: Errno,
 }
 
 /// A set of arguments.
@@ -103,15 +105,6 @@ impl Condition {
     pub const fn within(place: u8, bits: u32) -> Self {
         Self::Masked(place, !bits, &[0])
     }
-}
-
-/// What a call answers that does not pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// This error.
-    Error(Errno),
-    /// Success, with nothing done: for advice, which may always be ignored.
-    Ignored,
 }
 
 /// System calls that are known and refused.

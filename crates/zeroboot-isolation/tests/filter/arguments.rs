@@ -186,8 +186,13 @@ pub(crate) fn arguments_decide() -> Result<(), Failed> {
         ("huge memory file", libc::SYS_memfd_create, EINVAL, [BAD, 4, 0, 0, 0, 0], [BAD, 1, 0, 0, 0, 0]),
         ("preadv2 nowait", libc::SYS_preadv2, EOPNOTSUPP, [BAD, 0, 0, 0, 0, 8], [BAD, 0, 0, 0, 0, 0]),
         ("pwritev2 atomic", libc::SYS_pwritev2, EOPNOTSUPP, [BAD, 0, 0, 0, 0, 0x40], [BAD, 0, 0, 0, 0, 0x10]),
-        ("core limit", libc::SYS_prlimit64, EPERM, [0, 4, BAD, 0, 0, 0], [0, 4, 0, BAD, 0, 0]),
-        first("core limit, set", libc::SYS_setrlimit, EPERM, HIGH | 4, 7),
+        (
+            "core limit and the old one",
+            libc::SYS_prlimit64,
+            EPERM,
+            [0, 4, BAD, BAD, 0, 0],
+            [0, 4, 0, BAD, 0, 0],
+        ),
         #[cfg(target_arch = "x86_64")]
         (
             "arch_prctl cpuid",
@@ -296,17 +301,27 @@ pub(crate) fn settings_decide() -> Result<(), Failed> {
     })
 }
 
-pub(crate) fn advice_is_ignored() -> Result<(), Failed> {
-    // To take it, the kernel would need a descriptor.
-    let advise = |advice: libc::c_int| raw(libc::SYS_fadvise64, [BAD, 0, 0, advice as u64, 0, 0]);
+pub(crate) fn ignored() -> Result<(), Failed> {
+    // To take the advice, the kernel would need a descriptor, and to set the limit, its value.
+    let ignored: [(&str, i64, Arguments, Errno); 3] = [
+        ("dontneed", libc::SYS_fadvise64, [BAD, 0, 0, libc::POSIX_FADV_DONTNEED as u64, 0, 0], Errno::EBADF),
+        ("core limit", libc::SYS_prlimit64, [0, 4, BAD, 0, 0, 0], Errno::EFAULT),
+        ("core limit, older form", libc::SYS_setrlimit, [HIGH | 4, BAD, 0, 0, 0, 0], Errno::EFAULT),
+    ];
     content(|| {
         enclose(Wall::Base)?;
-        expect("dontneed", advise(libc::POSIX_FADV_DONTNEED), Ok(0))?;
-        expect("willneed", advise(libc::POSIX_FADV_WILLNEED), Err(Errno::EBADF))
+        ignored
+            .iter()
+            .try_for_each(|(what, number, arguments, _)| expect(what, raw(*number, *arguments), Ok(0)))?;
+        let willneed = [BAD, 0, 0, libc::POSIX_FADV_WILLNEED as u64, 0, 0];
+        expect("willneed", raw(libc::SYS_fadvise64, willneed), Err(Errno::EBADF))?;
+        expect("another limit", raw(libc::SYS_setrlimit, [7, BAD, 0, 0, 0, 0]), Err(Errno::EFAULT))
     })?;
     content(|| {
         enclose(Wall::None)?;
-        expect("dontneed without a filter", advise(libc::POSIX_FADV_DONTNEED), Err(Errno::EBADF))
+        ignored.iter().try_for_each(|(what, number, arguments, errno)| {
+            expect(&format!("{what} without a filter"), raw(*number, *arguments), Err(*errno))
+        })
     })
 }
 

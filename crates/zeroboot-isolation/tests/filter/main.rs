@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Trial::test("every_unknown_call_answers_enosys", unknown),
         Trial::test("arguments_decide", arguments::arguments_decide),
         Trial::test("users_and_networks_decide", arguments::settings_decide),
-        Trial::test("advice_is_ignored", arguments::advice_is_ignored),
+        Trial::test("what_may_be_ignored_is", arguments::ignored),
         Trial::test("delta_takes_away_what_the_template_needed", delta),
         Trial::test("i386_calls_kill", i386),
         Trial::test("x32_calls_are_refused", x32),

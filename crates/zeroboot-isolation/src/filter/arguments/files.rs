@@ -2,8 +2,8 @@
 
 use nix::errno::Errno;
 
-use super::{EINVAL, EPERM, any};
-use crate::filter::table::{Answer, Arguments, Condition, Rule, Under};
+use super::any;
+use crate::filter::table::{Arguments, Condition, Rule, Under};
 use crate::policy::Network;
 
 /// `preadv2`.
@@ -11,7 +11,8 @@ pub(in crate::filter) const READ_FLAGS: Arguments = Arguments {
     why: "RWF_NOWAIT and RWF_DONTCACHE: they show and change which pages of a file are in memory, and files of the tree \
           are shared with siblings",
     pass: &[any(&[Condition::within(5, libc::RWF_HIPRI as u32)])],
-    otherwise: Answer::Error(Errno::EOPNOTSUPP),
+    ignored: &[],
+    otherwise: Errno::EOPNOTSUPP,
 };
 
 /// `pwritev2`.
@@ -21,7 +22,8 @@ pub(in crate::filter) const WRITE_FLAGS: Arguments = Arguments {
         5,
         (libc::RWF_HIPRI | libc::RWF_DSYNC | libc::RWF_SYNC | libc::RWF_APPEND) as u32,
     )])],
-    otherwise: Answer::Error(Errno::EOPNOTSUPP),
+    ignored: &[],
+    otherwise: Errno::EOPNOTSUPP,
 };
 
 /// Types of what `mknod` makes, below [`libc::S_IFMT`].
@@ -30,12 +32,20 @@ const NODE_WHY: &str = "anything but files and named pipes";
 
 /// `mknod`.
 #[cfg(target_arch = "x86_64")]
-pub(in crate::filter) const NODE: Arguments =
-    Arguments { why: NODE_WHY, pass: &[any(&[Condition::Masked(1, libc::S_IFMT, NODES)])], otherwise: EPERM };
+pub(in crate::filter) const NODE: Arguments = Arguments {
+    why: NODE_WHY,
+    pass: &[any(&[Condition::Masked(1, libc::S_IFMT, NODES)])],
+    ignored: &[],
+    otherwise: Errno::EPERM,
+};
 
 /// `mknodat`.
-pub(in crate::filter) const NODE_AT: Arguments =
-    Arguments { why: NODE_WHY, pass: &[any(&[Condition::Masked(2, libc::S_IFMT, NODES)])], otherwise: EPERM };
+pub(in crate::filter) const NODE_AT: Arguments = Arguments {
+    why: NODE_WHY,
+    pass: &[any(&[Condition::Masked(2, libc::S_IFMT, NODES)])],
+    ignored: &[],
+    otherwise: Errno::EPERM,
+};
 
 /// `fadvise64`.
 pub(in crate::filter) const ADVICE: Arguments = Arguments {
@@ -51,7 +61,8 @@ pub(in crate::filter) const ADVICE: Arguments = Arguments {
             libc::POSIX_FADV_NOREUSE as u32,
         ],
     )])],
-    otherwise: Answer::Ignored,
+    ignored: &[any(&[Condition::OneOf(3, &[libc::POSIX_FADV_DONTNEED as u32])])],
+    otherwise: Errno::EINVAL,
 };
 
 /// `fcntl`.
@@ -79,7 +90,8 @@ pub(in crate::filter) const DESCRIPTOR: Arguments = Arguments {
             libc::F_GET_SEALS as u32,
         ],
     )])],
-    otherwise: EINVAL,
+    ignored: &[],
+    otherwise: Errno::EINVAL,
 };
 
 #[expect(
@@ -145,14 +157,16 @@ pub(in crate::filter) const COMMAND: Arguments = Arguments {
         any(&[Condition::OneOf(1, COMMANDS)]),
         Rule { under: Under::Network(Network::Loopback), conditions: &[Condition::OneOf(1, INTERFACES)] },
     ],
-    otherwise: Answer::Error(Errno::ENOTTY),
+    ignored: &[],
+    otherwise: Errno::ENOTTY,
 };
 
 /// `mmap`.
 pub(in crate::filter) const MAPPING: Arguments = Arguments {
     why: "MAP_HUGETLB: the machine has one store of such pages, which no limit of a sandbox counts",
     pass: &[any(&[Condition::Masked(3, libc::MAP_HUGETLB as u32, &[0])])],
-    otherwise: Answer::Error(Errno::ENOMEM),
+    ignored: &[],
+    otherwise: Errno::ENOMEM,
 };
 
 /// `madvise`.
@@ -182,7 +196,8 @@ pub(in crate::filter) const MEMORY_ADVICE: Arguments = Arguments {
             MADV_GUARD_REMOVE,
         ],
     )])],
-    otherwise: EINVAL,
+    ignored: &[],
+    otherwise: Errno::EINVAL,
 };
 
 const MADV_GUARD_INSTALL: u32 = 102;
@@ -195,5 +210,6 @@ pub(in crate::filter) const MEMORY_FILE: Arguments = Arguments {
         1,
         libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | libc::MFD_NOEXEC_SEAL | libc::MFD_EXEC,
     )])],
-    otherwise: EINVAL,
+    ignored: &[],
+    otherwise: Errno::EINVAL,
 };

@@ -7,17 +7,12 @@ mod files;
 mod processes;
 mod sockets;
 
-use nix::errno::Errno;
-
 pub(super) use files::*;
 pub(crate) use processes::JOIN_SESSION_KEYRING;
 pub(super) use processes::*;
 pub(super) use sockets::*;
 
-use super::table::{Answer, Condition, Rule, Under};
-
-const EPERM: Answer = Answer::Error(Errno::EPERM);
-const EINVAL: Answer = Answer::Error(Errno::EINVAL);
+use super::table::{Condition, Rule, Under};
 
 const fn any(conditions: &'static [Condition]) -> Rule {
     Rule { under: Under::Any, conditions }

@@ -2,9 +2,9 @@
 
 use nix::errno::Errno;
 
-use super::{EINVAL, EPERM, any};
+use super::any;
 use crate::child::OwnUser;
-use crate::filter::table::{Answer, Arguments, Condition, Rule, Under};
+use crate::filter::table::{Arguments, Condition, Rule, Under};
 
 /// What the C libraries' `fork`, `vfork`, `posix_spawn` and `pthread_create`, and the run-times of Go and Rust, ask of
 /// `clone`.
@@ -31,7 +31,8 @@ pub(in crate::filter) const CLONE: Arguments = Arguments {
         // A thread, which has none.
         any(&[Condition::Masked(0, !CLONE_FLAGS | libc::CLONE_THREAD as u32, &[libc::CLONE_THREAD as u32])]),
     ],
-    otherwise: EPERM,
+    ignored: &[],
+    otherwise: Errno::EPERM,
 };
 
 const FUTEX_LOCK_PI2: u32 = 13;
@@ -57,7 +58,8 @@ pub(in crate::filter) const FUTEX: Arguments = Arguments {
             FUTEX_LOCK_PI2,
         ],
     )])],
-    otherwise: Answer::Error(Errno::ENOSYS),
+    ignored: &[],
+    otherwise: Errno::ENOSYS,
 };
 
 /// `membarrier`.
@@ -75,7 +77,8 @@ pub(in crate::filter) const BARRIER: Arguments = Arguments {
             libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ as u32,
         ],
     )])],
-    otherwise: EINVAL,
+    ignored: &[],
+    otherwise: Errno::EINVAL,
 };
 
 /// `prctl`.
@@ -110,14 +113,16 @@ pub(in crate::filter) const PROCESS_OPTION: Arguments = Arguments {
         )]),
         any(&[Condition::OneOf(0, &[libc::PR_SET_DUMPABLE as u32]), Condition::Null(1)]),
     ],
-    otherwise: EPERM,
+    ignored: &[],
+    otherwise: Errno::EPERM,
 };
 
 /// `personality`.
 pub(in crate::filter) const PERSONALITY: Arguments = Arguments {
     why: "anything but the default and the query (0xffffffff): emulation and weaker address layouts",
     pass: &[any(&[Condition::OneOf(0, &[0, u32::MAX])])],
-    otherwise: EPERM,
+    ignored: &[],
+    otherwise: Errno::EPERM,
 };
 
 /// `arch_prctl`: the thread's own data, and the state that processors save for matrices (`ARCH_GET_XCOMP_SUPP`,
@@ -126,7 +131,8 @@ pub(in crate::filter) const PERSONALITY: Arguments = Arguments {
 pub(in crate::filter) const ARCHITECTURE: Arguments = Arguments {
     why: "what no loader needs; C libraries ask for shadow stacks, and take EINVAL for a kernel without them",
     pass: &[any(&[Condition::OneOf(0, &[0x1002, 0x1003, 0x1021, 0x1022, 0x1023])])],
-    otherwise: EINVAL,
+    ignored: &[],
+    otherwise: Errno::EINVAL,
 };
 
 /// `KEYCTL_JOIN_SESSION_KEYRING`.
@@ -136,7 +142,8 @@ pub(crate) const JOIN_SESSION_KEYRING: u32 = 1;
 pub(in crate::filter) const KEYRING: Arguments = Arguments {
     why: "everything but joining a new session keyring, which the hardening does",
     pass: &[any(&[Condition::OneOf(0, &[JOIN_SESSION_KEYRING])])],
-    otherwise: EPERM,
+    ignored: &[],
+    otherwise: Errno::EPERM,
 };
 
 /// `seccomp`.
@@ -146,23 +153,29 @@ pub(in crate::filter) const FURTHER_FILTER: Arguments = Arguments {
         any(&[Condition::OneOf(0, &[libc::SECCOMP_SET_MODE_FILTER]), Condition::Null(1)]),
         any(&[Condition::OneOf(0, &[libc::SECCOMP_SET_MODE_STRICT, libc::SECCOMP_GET_ACTION_AVAIL])]),
     ],
-    otherwise: EPERM,
+    ignored: &[],
+    otherwise: Errno::EPERM,
 };
 
-/// All but the size of core files (4).
+/// All but the size of core files.
 const LIMITS: &[u32] = &[0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
-const LIMIT_WHY: &str =
-    "the limit of core files: a limit of 1 keeps a crash from the host's core handler, and 0 would not";
+const CORE: &[u32] = &[libc::RLIMIT_CORE];
+const LIMIT_WHY: &str = "the limit of core files: with 1 no crash reaches the host's core handler, with 0 it would. Who sets it,                          as GnuPG does before it holds a secret, wants no core, and has none: it may go on";
 
 /// `setrlimit`.
-pub(in crate::filter) const LIMIT: Arguments =
-    Arguments { why: LIMIT_WHY, pass: &[any(&[Condition::OneOf(0, LIMITS)])], otherwise: EPERM };
+pub(in crate::filter) const LIMIT: Arguments = Arguments {
+    why: LIMIT_WHY,
+    pass: &[any(&[Condition::OneOf(0, LIMITS)])],
+    ignored: &[any(&[Condition::OneOf(0, CORE)])],
+    otherwise: Errno::EINVAL,
+};
 
-/// `prlimit64`, which may read them all.
+/// `prlimit64`, which may read them all. One that asks for the old limit as well is refused: nobody would write it.
 pub(in crate::filter) const LIMIT_OF: Arguments = Arguments {
     why: LIMIT_WHY,
     pass: &[any(&[Condition::Null(2)]), any(&[Condition::OneOf(1, LIMITS)])],
-    otherwise: EPERM,
+    ignored: &[any(&[Condition::OneOf(1, CORE), Condition::Null(3)])],
+    otherwise: Errno::EPERM,
 };
 
 /// Real-time signals queue, and the kernel counts what is queued for the user: where all sandboxes are one user, one of them
@@ -173,18 +186,20 @@ const WITH_OWN_USER: Rule = Rule { under: Under::User(OwnUser::Yes), conditions:
 
 /// `rt_sigqueueinfo`.
 pub(in crate::filter) const QUEUED_SIGNAL: Arguments =
-    Arguments { why: QUEUE_WHY, pass: &[WITH_OWN_USER], otherwise: EPERM };
+    Arguments { why: QUEUE_WHY, pass: &[WITH_OWN_USER], ignored: &[], otherwise: Errno::EPERM };
 
 /// `kill`, `tkill` and `pidfd_send_signal`.
 pub(in crate::filter) const SECOND_SIGNAL: Arguments = Arguments {
     why: QUEUE_WHY,
     pass: &[WITH_OWN_USER, any(&[Condition::AtMost(1, LAST_OF_LIBC)])],
-    otherwise: EPERM,
+    ignored: &[],
+    otherwise: Errno::EPERM,
 };
 
 /// `tgkill`.
 pub(in crate::filter) const THIRD_SIGNAL: Arguments = Arguments {
     why: QUEUE_WHY,
     pass: &[WITH_OWN_USER, any(&[Condition::AtMost(2, LAST_OF_LIBC)])],
-    otherwise: EPERM,
+    ignored: &[],
+    otherwise: Errno::EPERM,
 };

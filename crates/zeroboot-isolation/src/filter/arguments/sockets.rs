@@ -2,8 +2,8 @@
 
 use nix::errno::Errno;
 
-use super::{EPERM, any};
-use crate::filter::table::{Answer, Arguments, Condition, Rule, Under};
+use super::any;
+use crate::filter::table::{Arguments, Condition, Rule, Under};
 use crate::policy::Network;
 
 const fn loopback(conditions: &'static [Condition]) -> Rule {
@@ -22,8 +22,12 @@ const UNIX_PROTOCOLS: Condition = Condition::OneOf(2, &[0, libc::PF_UNIX as u32]
 const INTERNET: Condition = Condition::OneOf(0, &[libc::AF_INET as u32, libc::AF_INET6 as u32]);
 
 /// `bind`, `connect`, `listen`, `accept` and `accept4`.
-pub(in crate::filter) const LOOPBACK: Arguments =
-    Arguments { why: "everything, without a network", pass: &[loopback(&[])], otherwise: EPERM };
+pub(in crate::filter) const LOOPBACK: Arguments = Arguments {
+    why: "everything, without a network",
+    pass: &[loopback(&[])],
+    ignored: &[],
+    otherwise: Errno::EPERM,
+};
 
 /// `socket`.
 pub(in crate::filter) const SOCKET: Arguments = Arguments {
@@ -34,7 +38,8 @@ pub(in crate::filter) const SOCKET: Arguments = Arguments {
         loopback(&[INTERNET, Condition::Masked(1, TYPE, &[libc::SOCK_DGRAM as u32]), UDP]),
         loopback(&[UNIX, UNIX_PROTOCOLS]),
     ],
-    otherwise: EPERM,
+    ignored: &[],
+    otherwise: Errno::EPERM,
 };
 
 const TCP: Condition = Condition::OneOf(2, &[0, libc::IPPROTO_TCP as u32]);
@@ -52,7 +57,8 @@ pub(in crate::filter) const PAIR: Arguments = Arguments {
             Condition::Masked(1, TYPE, &[libc::SOCK_STREAM as u32, libc::SOCK_SEQPACKET as u32]),
         ]),
     ],
-    otherwise: EPERM,
+    ignored: &[],
+    otherwise: Errno::EPERM,
 };
 
 const SENT: u32 = (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL | libc::MSG_MORE | libc::MSG_EOR) as u32;
@@ -66,7 +72,7 @@ const RECEIVED: u32 = (libc::MSG_DONTWAIT
 const FLAGS_WHY: &str = "flags that no script needs: out-of-band data, which is code with a history, the queue of errors, \
                          memory lent to the kernel, data before the connection";
 /// What a socket answers that has no such thing.
-const NO_SUCH_FLAG: Answer = Answer::Error(Errno::EOPNOTSUPP);
+const NO_SUCH_FLAG: Errno = Errno::EOPNOTSUPP;
 
 /// `sendto`.
 pub(in crate::filter) const SEND_TO: Arguments = Arguments {
@@ -75,24 +81,41 @@ pub(in crate::filter) const SEND_TO: Arguments = Arguments {
         loopback(&[Condition::within(3, SENT)]),
         without_network(&[Condition::within(3, SENT), Condition::Null(4)]),
     ],
+    ignored: &[],
     otherwise: NO_SUCH_FLAG,
 };
 
 /// `sendmsg`.
-pub(in crate::filter) const SEND_AT_2: Arguments =
-    Arguments { why: FLAGS_WHY, pass: &[any(&[Condition::within(2, SENT)])], otherwise: NO_SUCH_FLAG };
+pub(in crate::filter) const SEND_AT_2: Arguments = Arguments {
+    why: FLAGS_WHY,
+    pass: &[any(&[Condition::within(2, SENT)])],
+    ignored: &[],
+    otherwise: NO_SUCH_FLAG,
+};
 
 /// `sendmmsg`.
-pub(in crate::filter) const SEND_AT_3: Arguments =
-    Arguments { why: FLAGS_WHY, pass: &[any(&[Condition::within(3, SENT)])], otherwise: NO_SUCH_FLAG };
+pub(in crate::filter) const SEND_AT_3: Arguments = Arguments {
+    why: FLAGS_WHY,
+    pass: &[any(&[Condition::within(3, SENT)])],
+    ignored: &[],
+    otherwise: NO_SUCH_FLAG,
+};
 
 /// `recvmsg`.
-pub(in crate::filter) const RECEIVE_AT_2: Arguments =
-    Arguments { why: FLAGS_WHY, pass: &[any(&[Condition::within(2, RECEIVED)])], otherwise: NO_SUCH_FLAG };
+pub(in crate::filter) const RECEIVE_AT_2: Arguments = Arguments {
+    why: FLAGS_WHY,
+    pass: &[any(&[Condition::within(2, RECEIVED)])],
+    ignored: &[],
+    otherwise: NO_SUCH_FLAG,
+};
 
 /// `recvfrom` and `recvmmsg`.
-pub(in crate::filter) const RECEIVE_AT_3: Arguments =
-    Arguments { why: FLAGS_WHY, pass: &[any(&[Condition::within(3, RECEIVED)])], otherwise: NO_SUCH_FLAG };
+pub(in crate::filter) const RECEIVE_AT_3: Arguments = Arguments {
+    why: FLAGS_WHY,
+    pass: &[any(&[Condition::within(3, RECEIVED)])],
+    ignored: &[],
+    otherwise: NO_SUCH_FLAG,
+};
 
 const OF_SOCKETS: &[u32] = &[
     libc::SO_ERROR as u32,
@@ -169,5 +192,6 @@ pub(in crate::filter) const SOCKET_OPTION: Arguments = Arguments {
         loopback(&[Condition::OneOf(1, &[libc::IPPROTO_IP as u32]), Condition::OneOf(2, OF_IP)]),
         loopback(&[Condition::OneOf(1, &[libc::IPPROTO_IPV6 as u32]), Condition::OneOf(2, OF_IPV6)]),
     ],
-    otherwise: Answer::Error(Errno::ENOPROTOOPT),
+    ignored: &[],
+    otherwise: Errno::ENOPROTOOPT,
 };
