@@ -131,9 +131,6 @@ fn refused() -> Result<(), Failed> {
 /// `uretprobe` and `uprobe` of x86_64: the kernel never asks a filter about them, and answers with a signal.
 const PROBES: [i64; 2] = [335, 336];
 
-/// Linux 6.5; older kernels have it for unknown, too.
-const CACHESTAT: i64 = 451;
-
 fn unknown() -> Result<(), Failed> {
     let allowed = ALLOWED.iter().flat_map(|group| group.entries).map(|entry| &entry.call);
     let known: BTreeSet<i64> =
@@ -147,7 +144,7 @@ fn unknown() -> Result<(), Failed> {
     })?;
     content(|| {
         enclose(Wall::None)?;
-        expect("cachestat without a filter", raw(CACHESTAT, [BAD; 6]), Err(Errno::EBADF))
+        expect("sched_getattr without a filter", raw(libc::SYS_sched_getattr, [BAD; 6]), Err(Errno::EINVAL))
     })
 }
 
