@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zeroboot_isolation::child::OwnUser;
 use zeroboot_isolation::filter::{CompiledFilter, Filters};
 use zeroboot_isolation::policy::Network;
 
@@ -38,7 +39,7 @@ struct Times {
 fn main() -> Result<(), Box<dyn Error>> {
     // A filter needs it; threads inherit it.
     nix::sys::prctl::set_no_new_privs()?;
-    let Filters { base, delta } = Filters::compile(Network::None)?;
+    let Filters { base, delta } = Filters::compile(Network::None, OwnUser::Yes)?;
     let shapes = [
         Shape { name: "no filter", inherited: &[], installed: None },
         Shape { name: "delta alone", inherited: &[], installed: Some(&delta) },

@@ -4,6 +4,7 @@
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::filter::{Filters, JOIN_SESSION_KEYRING};
 
@@ -62,6 +63,9 @@ pub enum SealTemplateError {
     /// Turning kernel samepage merging off.
     #[error("cannot turn off the merging of same pages")]
     MemoryMerge(#[source] Errno),
+    /// Bounding the size of core files.
+    #[error("cannot set the limit of core files")]
+    CoreLimit(#[source] Errno),
     /// Becoming not dumpable.
     #[error("cannot make the template not dumpable")]
     Dumpable(#[source] Errno),
@@ -105,7 +109,16 @@ pub fn bound_template() -> Result<Bounded, SealTemplateError> {
         Ok(()) | Err(Errno::EINVAL) => {}
         Err(errno) => return Err(SealTemplateError::MemoryMerge(errno)),
     }
+    no_cores().map_err(SealTemplateError::CoreLimit)?;
     Ok(Bounded(()))
+}
+
+/// No crash writes a core, nor hands one to the host's core handler: that is what a limit of 1 says, while 0 leaves the
+/// handler (`core(5)`). The base filter keeps it so. A lower hard limit can only stay.
+fn no_cores() -> Result<(), Errno> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_CORE)?;
+    let limit = hard.min(1);
+    setrlimit(Resource::RLIMIT_CORE, limit, limit)
 }
 
 /// A process without the privileges that a template does not need. It may still make every system call and look at

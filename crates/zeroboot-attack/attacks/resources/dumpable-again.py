@@ -14,4 +14,4 @@ with refused():
     import resource
 
     limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
-    through("dumpable is %s" % answer) if limit else held("it may be dumped, but a core has no room")
+    through("dumpable is %s" % answer) if limit > 1 else held("it may be dumped, but a core has no room")

@@ -10,6 +10,8 @@ def raise_all():
             continue
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(getattr(resource, name), (soft, hard + 1))
+        # Whatever was answered.
+        if resource.getrlimit(getattr(resource, name))[1] != hard:
             passed.append(name)
     if not passed:
         raise OSError(errno.EPERM, "refused")

@@ -62,7 +62,7 @@ pub struct Prepared {
     network: Network,
     landlock: Option<RulePlan>,
     delta: Option<CompiledFilter>,
-    limits: [(Resource, libc::rlimit); 5],
+    limits: [(Resource, libc::rlimit); 4],
     processes: libc::rlimit,
     #[cfg(feature = "failure-injection")]
     inject: Option<Step>,
@@ -145,7 +145,6 @@ impl Prepared {
             delta: filters.map(|filters| filters.delta.clone()),
             limits: [
                 open_files,
-                within_hard_limit(Resource::RLIMIT_CORE, 0)?,
                 within_hard_limit(Resource::RLIMIT_FSIZE, file_size)?,
                 within_hard_limit(Resource::RLIMIT_DATA, memory)?,
                 within_hard_limit(Resource::RLIMIT_MEMLOCK, Limits::LOCKED_MEMORY.0)?,

@@ -1,47 +1,65 @@
 //! The system-call filters: a large *base* filter that a template installs once and every sandbox inherits, and a
 //! tiny *delta* filter that each sandbox installs last.
 //!
-//! What the base filter answers:
+//! Both come from one table: [`ALLOWED`] says which calls exist in a sandbox, with which arguments, why, and who needs
+//! them; [`REFUSED`] says what is known and refused. What the base filter answers:
 //!
 //! | call | answer |
 //! |---|---|
 //! | of another architecture (`int 0x80`) | the process is killed |
-//! | in [`REFUSED`], or in [`CONDITIONS`] with refused arguments | `EPERM` |
-//! | in [`ALLOWED`] | passes |
+//! | in [`ALLOWED`], with arguments that one of its rules allows, or without rules | passes |
+//! | in [`ALLOWED`], with arguments that may be ignored | success, and nothing happens |
+//! | in [`ALLOWED`], with other arguments | what its [`Arguments`] say: most often the error of a kernel that does not know the value, else `EPERM` |
+//! | in [`REFUSED`] | what its [`Refusal`] says: `ENOSYS` where programs try it and go on without, else `EPERM` |
 //! | any other: unknown, newer than this table, or with the x32 bit | `ENOSYS`, so that libc falls back |
+//!
+//! Two things are known when the filter is compiled and decide beside the arguments ([`Under`]): the network, and
+//! whether each sandbox has a user of its own.
 //!
 //! The delta filter takes away what the template and the hardening still call: `clone3` answers `ENOSYS` (libc falls
 //! back to `clone`, whose flags can be compared), `setns` and `keyctl` answer `EPERM`. It is short because every
 //! sandbox pays for it: at installation the kernel emulates a filter for each system-call number. `seccomp` itself
 //! stays allowed: a further filter can only take away.
 //!
+//! The base filter is compiled here: three kinds of verdicts, and a search by halving instead of one comparison for each
+//! call. The filter of a shell's init, which knows one verdict for a handful of calls, is `seccompiler`'s.
+//!
 //! Never here: installing anything by itself; who installs what, and when, stands in [`crate::template`] and
 //! [`crate::child`].
 
-mod calls;
+mod allowed;
+mod arguments;
+mod program;
+mod refused;
+mod table;
 
 use std::collections::BTreeMap;
+use std::env::consts::ARCH;
 
 use nix::errno::Errno;
-use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch, sock_filter,
-};
+use seccompiler::{BackendError, BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
-pub(crate) use calls::JOIN_SESSION_KEYRING;
-pub use calls::{ALLOWED, CONDITIONS, Call, Condition, Group, REFUSED, Refused, SOCKETS};
+pub use allowed::{ALLOWED, SOCKETS};
+pub(crate) use arguments::JOIN_SESSION_KEYRING;
+pub use refused::REFUSED;
+pub use table::{Arguments, Call, Condition, Entry, Group, Need, Refusal, Rule, Under};
 
+use crate::child::OwnUser;
 use crate::policy::Network;
+use program::{Action, Code, Instruction, Verdict, compile, take_away};
 
 /// Why the filters could not be compiled. Each is a mistake in the tables, or an architecture without support.
 #[derive(Debug, thiserror::Error)]
 pub enum FilterError {
     /// There is no filter for this architecture.
     #[error("no system-call filter for the architecture {0}")]
-    Architecture(&'static str, #[source] BackendError),
-    /// A rule that cannot be expressed.
-    #[error("the rules of the system-call filter do not compile")]
-    Rules(#[from] BackendError),
+    Architecture(&'static str),
+    /// The filter of a shell's init.
+    #[error("the filter of a shell's init does not compile")]
+    Init(#[from] BackendError),
+    /// A list of arguments that is too long.
+    #[error("a rule of the system-call filter is too long: a jump over {0} instructions")]
+    Distance(usize),
     /// More instructions than a program holds.
     #[error("the system-call filter has {0} instructions: too many for the kernel")]
     Length(usize),
@@ -57,12 +75,13 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Compiles both, for this network. Allocates, and takes about a millisecond: for the template or earlier.
+    /// Compiles both, for sandboxes with this network, and with a user each or not. Allocates, and takes a fraction of a
+    /// millisecond: for the template or earlier.
     ///
     /// # Errors
     /// [`FilterError`].
-    pub fn compile(network: Network) -> Result<Self, FilterError> {
-        let base = CompiledFilter::new(base(architecture()?, network)?)?;
+    pub fn compile(network: Network, own_user: OwnUser) -> Result<Self, FilterError> {
+        let base = CompiledFilter::new(compile(&verdicts(network, own_user), error(Errno::ENOSYS))?)?;
         Ok(Self { base, delta: CompiledFilter::new(delta())? })
     }
 }
@@ -70,7 +89,7 @@ impl Filters {
 /// A filter in the form that the kernel takes.
 #[derive(Debug, Clone)]
 pub struct CompiledFilter {
-    program: BpfProgram,
+    program: Code,
     length: u16,
 }
 
@@ -84,13 +103,15 @@ impl CompiledFilter {
     /// # Errors
     /// [`FilterError`].
     pub fn shell() -> Result<Self, FilterError> {
-        let calls = crate::init::CALLS.iter().map(|number| (*number, Vec::new())).collect();
-        let filter =
-            SeccompFilter::new(calls, SeccompAction::KillProcess, SeccompAction::Allow, architecture()?)?;
-        Self::new(filter.try_into()?)
+        let architecture = TargetArch::try_from(ARCH).map_err(|_| FilterError::Architecture(ARCH))?;
+        let calls = crate::init::CALLS.iter().map(|call| (*call, Vec::new())).collect();
+        let (others, those) = (SeccompAction::KillProcess, SeccompAction::Allow);
+        let program =
+            SeccompFilter::new(calls, others, those, architecture).and_then(BpfProgram::try_from)?;
+        Self::new(program.into_iter().map(Instruction::from).collect())
     }
 
-    fn new(program: BpfProgram) -> Result<Self, FilterError> {
+    fn new(program: Code) -> Result<Self, FilterError> {
         match u16::try_from(program.len()) {
             Ok(length) if program.len() <= KERNEL_MAXIMUM => Ok(Self { program, length }),
             _ => Err(FilterError::Length(program.len())),
@@ -109,7 +130,7 @@ impl CompiledFilter {
         let program = libc::sock_fprog { len: self.length, filter: self.program.as_ptr().cast_mut().cast() };
         let no_flags: libc::c_ulong = 0;
         // SAFETY: needed since libc has no wrapper for this call. `program` points to `length` instructions that live
-        // through the call; the kernel only reads them, and `sock_filter` has the kernel's own layout (`repr(C)`).
+        // through the call; the kernel only reads them, and they have the layout of its `sock_filter` (`repr(C)`).
         let result = unsafe {
             libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, no_flags, &raw const program)
         };
@@ -126,111 +147,42 @@ impl CompiledFilter {
 /// `BPF_MAXINSNS`.
 const KERNEL_MAXIMUM: usize = 4096;
 
-fn architecture() -> Result<TargetArch, FilterError> {
-    let name = std::env::consts::ARCH;
-    TargetArch::try_from(name).map_err(|source| FilterError::Architecture(name, source))
-}
-
-/// One program out of two: the refusals, whose verdict for anything that they do not name is to pass, run on into
-/// the allow-list. Dropping the last instruction of the first, that verdict, joins them; jumps are relative.
-fn base(arch: TargetArch, network: Network) -> Result<BpfProgram, FilterError> {
-    let mut refusals: BTreeMap<i64, Vec<SeccompRule>> = numbers(REFUSED).collect();
-    let mut allowed: BTreeMap<i64, Vec<SeccompRule>> = numbers(ALLOWED).collect();
-    if network == Network::Loopback {
-        for call in SOCKETS.calls {
-            refusals.remove(&call.number);
-            allowed.insert(call.number, Vec::new());
-        }
-    }
-    for condition in CONDITIONS.iter().filter(|condition| condition.only.is_none_or(|only| only == network)) {
-        refusals.entry(condition.call.number).or_default().extend(rules(condition.refused)?);
-    }
-    let eperm = SeccompAction::Errno(Errno::EPERM as u32);
-    let enosys = SeccompAction::Errno(Errno::ENOSYS as u32);
-
-    let mut program: BpfProgram =
-        SeccompFilter::new(refusals, SeccompAction::Allow, eperm, arch).and_then(BpfProgram::try_from)?;
-    program.pop();
-    program.extend(
-        SeccompFilter::new(allowed, enosys, SeccompAction::Allow, arch).and_then(BpfProgram::try_from)?,
-    );
-    Ok(program)
-}
-
-fn numbers(groups: &[Group]) -> impl Iterator<Item = (i64, Vec<SeccompRule>)> {
-    groups.iter().flat_map(|group| group.calls).map(|call| (call.number, Vec::new()))
-}
-
-/// Rules are alternatives; the conditions within a rule must all hold.
-fn rules(refused: Refused) -> Result<Vec<SeccompRule>, BackendError> {
-    let test = |place, operator, value: u32| {
-        SeccompCondition::new(place, SeccompCmpArgLen::Dword, operator, u64::from(value))
+/// What becomes of each call that stands in the table.
+fn verdicts(network: Network, own_user: OwnUser) -> BTreeMap<u32, Verdict> {
+    let counts = |rule: &&Rule| match rule.under {
+        Under::Any => true,
+        Under::Network(under) => under == network,
+        Under::User(under) => under == own_user,
     };
-    let alternatives =
-        |tests: Vec<SeccompCondition>| tests.into_iter().map(|test| SeccompRule::new(vec![test])).collect();
-    let all = |values: &[u32], one: &dyn Fn(u32) -> Result<SeccompCondition, _>| {
-        values.iter().map(|value| one(*value)).collect::<Result<Vec<_>, _>>()
+    let verdict = |arguments: Option<&'static Arguments>| match arguments {
+        None => Verdict::Always(libc::SECCOMP_RET_ALLOW),
+        Some(Arguments { pass, ignored, otherwise, .. }) => {
+            let pass = pass.iter().filter(counts).map(|rule| (rule, libc::SECCOMP_RET_ALLOW));
+            let ignored = ignored.iter().filter(counts).map(|rule| (rule, SUCCESS));
+            Verdict::Arguments(pass.chain(ignored).collect(), error(*otherwise))
+        }
     };
-    match refused {
-        Refused::AnyOf(place, values) => {
-            alternatives(all(values, &|value| test(place, SeccompCmpOp::Eq, value))?)
-        }
-        Refused::AnyBit(place, bits) => {
-            alternatives(all(bits, &|bit| test(place, SeccompCmpOp::MaskedEq(bit.into()), bit))?)
-        }
-        Refused::Masked(place, mask, values) => {
-            alternatives(all(values, &|value| test(place, SeccompCmpOp::MaskedEq(mask.into()), value))?)
-        }
-        Refused::OtherThan(place, values) => {
-            SeccompRule::new(all(values, &|value| test(place, SeccompCmpOp::Ne, value))?)
-                .map(|rule| vec![rule])
-        }
-        Refused::NotNull(place) => SeccompCondition::new(place, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)
-            .and_then(|test| SeccompRule::new(vec![test]))
-            .map(|rule| vec![rule]),
-        Refused::FirstWithSecond(value) => {
-            let second = SeccompCondition::new(1, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
-            SeccompRule::new(vec![test(0, SeccompCmpOp::Eq, value)?, second]).map(|rule| vec![rule])
-        }
-    }
+    let allowed = ALLOWED.iter().flat_map(|group| group.entries);
+    let refused = REFUSED.iter().flat_map(|group| group.calls.iter().map(|call| (call, group.answer)));
+    allowed
+        .map(|entry| (number(entry.call.number), verdict(entry.arguments)))
+        .chain(refused.map(|(call, errno)| (number(call.number), Verdict::Always(error(errno)))))
+        .collect()
 }
 
-/// By hand, since a compiler that knows nothing of the base filter needs three times the instructions: the
-/// architecture and the x32 bit were checked by the base filter, whose verdict wins where it is the stricter one.
-fn delta() -> BpfProgram {
-    let deny = |errno: Errno| libc::SECCOMP_RET_ERRNO | errno as u32;
-    vec![
-        statement(LOAD_NUMBER, 0),
-        jump_if(libc::SYS_clone3, 3),
-        jump_if(libc::SYS_setns, 3),
-        jump_if(libc::SYS_keyctl, 2),
-        statement(RETURN, libc::SECCOMP_RET_ALLOW),
-        statement(RETURN, deny(Errno::ENOSYS)),
-        statement(RETURN, deny(Errno::EPERM)),
-    ]
+fn delta() -> Code {
+    let refused = [number(libc::SYS_setns), number(libc::SYS_keyctl)];
+    take_away((number(libc::SYS_clone3), error(Errno::ENOSYS)), (refused, error(Errno::EPERM)))
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "classic BPF codes are defined as small 32-bit constants"
-)]
-const LOAD_NUMBER: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "classic BPF codes are defined as small 32-bit constants"
-)]
-const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "classic BPF codes are defined as small 32-bit constants"
-)]
-const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+/// An error of 0, which nobody takes for one.
+const SUCCESS: Action = libc::SECCOMP_RET_ERRNO;
 
-const fn statement(code: u16, k: u32) -> sock_filter {
-    sock_filter { code, jt: 0, jf: 0, k }
+fn error(errno: Errno) -> Action {
+    libc::SECCOMP_RET_ERRNO | errno as u32
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "system-call numbers are small and positive")]
-const fn jump_if(call: libc::c_long, skip: u8) -> sock_filter {
-    sock_filter { code: JUMP_IF_EQUAL, jt: skip, jf: 0, k: call as u32 }
+#[expect(clippy::cast_possible_truncation, reason = "system-call numbers are small")]
+const fn number(call: libc::c_long) -> u32 {
+    call.cast_unsigned() as u32
 }

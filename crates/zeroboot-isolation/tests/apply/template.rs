@@ -69,7 +69,7 @@ fn serve(case: &Case) -> Outcome {
     let [mounts, ipc] = shells;
     let shells = [mounts?, ipc?];
 
-    let filters = Filters::compile(Network::None)?;
+    let filters = Filters::compile(Network::None, own)?;
     bound_template()?.seal(Some(&filters))?;
     let prepared = prepare(&policy, &filters, case)?;
 

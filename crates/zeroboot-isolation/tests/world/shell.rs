@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Gid, Uid};
+use zeroboot_isolation::child::OwnUser;
 use zeroboot_isolation::filter::Filters;
 use zeroboot_isolation::policy::{Bytes, Network, Policy, UserId};
 use zeroboot_isolation::seal::{Namespace, SealReader};
@@ -80,7 +81,7 @@ fn pidfd(process: &Forked) -> Outcome<OwnedFd> {
 
 /// Runs `body` in a process that a sealed template forked into the shell.
 fn joined(shell: &OwnedFd, body: impl FnOnce() -> Outcome) -> Outcome<Forked> {
-    let filters = Filters::compile(Network::None)?;
+    let filters = Filters::compile(Network::None, OwnUser::Yes)?;
     Forked::start(|| {
         // As after the `execve` of a real template.
         // SAFETY: no memory is passed.

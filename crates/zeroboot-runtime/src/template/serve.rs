@@ -114,10 +114,10 @@ impl Template {
         }
         let policy = setup.policy();
         let wants_filters = policy.protections.wants(Protection::Filter);
-        let filters = wants_filters.then(|| Filters::compile(policy.network)).transpose()?;
+        let own_user = if setup.own_user { OwnUser::Yes } else { OwnUser::No };
+        let filters = wants_filters.then(|| Filters::compile(policy.network, own_user)).transpose()?;
         let mut fork = server::fork_plan()?;
         let prepared = Prepared::new(&policy, filters.as_ref())?;
-        let own_user = if setup.own_user { OwnUser::Yes } else { OwnUser::No };
         let leaves = if setup.leaves { Leaves::Yes } else { Leaves::No };
 
         // Before anything of it is pinned, and while the process may still look at itself.

@@ -56,7 +56,7 @@ pub(crate) fn judge(ends: &Ends, list: &[Entry], user: User) -> Disagreement {
         let listed = list
             .iter()
             .filter(|entry| entry.when != When::OrdinaryUser || user == User::Ordinary)
-            .find(|entry| entry.cases.contains(&name.as_str()));
+            .find(|entry| entry.cases.iter().any(|case| is_of(name, case)));
         match (end, listed) {
             (End::Failed(_), None) => found.unlisted.push(name.clone()),
             (End::Passed, Some(entry)) if entry.when != When::SomeVersions => {
@@ -66,4 +66,9 @@ pub(crate) fn judge(ends: &Ends, list: &[Entry], user: User) -> Disagreement {
         }
     }
     found
+}
+
+/// Whether it is this case, or one of this class.
+fn is_of(name: &str, listed: &str) -> bool {
+    name.strip_prefix(listed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
