@@ -9,6 +9,7 @@
 //! | [`cgroup`] | host and warden | bounds whole sandboxes |
 //! | [`landlock`] | parked shell | makes the rules of the second wall |
 //! | [`world`] | warden | namespaces and file tree, once |
+//! | [`quotas`] | warden and template | leaves the host of what the kernel counts per user |
 //! | [`shell`] | parked shell | private mounts, a quiet init |
 //! | [`template`] | template | seals it: capabilities, `no_new_privs`, base filter, once |
 //! | [`child`] | each sandbox | the rest, by system calls only |
@@ -21,6 +22,7 @@ pub mod child;
 pub mod filter;
 pub mod landlock;
 pub mod policy;
+pub mod quotas;
 pub mod seal;
 pub mod shell;
 pub mod template;
