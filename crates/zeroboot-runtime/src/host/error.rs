@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use zeroboot_fork::StepFailure;
+use zeroboot_isolation::quotas::OpenFilesError;
 use zeroboot_isolation::seal::SealError;
 use zeroboot_isolation::world::IdMapError;
 
@@ -65,6 +66,9 @@ pub enum BuildError {
     /// This process's own namespaces.
     #[error(transparent)]
     OwnNamespaces(#[from] SealError),
+    /// This process's limit of open files.
+    #[error(transparent)]
+    OpenFiles(#[from] OpenFilesError),
     /// Talking to the warden or the template.
     #[error("talking to the {peer} failed")]
     Talk {
@@ -148,6 +152,7 @@ impl BuildError {
         match self {
             Self::Interpreter(error) => error.remedy(),
             Self::View(error) => Some(error.remedy()),
+            Self::OpenFiles(error) => error.remedy(),
             Self::WarmFile { .. } => Some("check the path".to_owned()),
             Self::WarmUp { cause, .. } if cause.starts_with("ModuleNotFoundError") => {
                 Some("install the module for this interpreter, or choose another one".to_owned())

@@ -10,6 +10,7 @@ use tracing::{debug, debug_span};
 use zeroboot_fork::fd;
 use zeroboot_isolation::cgroup::{Controller, Controllers, GroupReader};
 use zeroboot_isolation::policy::{Policy, Protection, Protections, Rule, StormAction};
+use zeroboot_isolation::quotas::open_files;
 use zeroboot_isolation::seal::SealReader;
 use zeroboot_isolation::world::IdMap;
 
@@ -46,6 +47,7 @@ impl Generation {
     pub(super) fn build(recipe: &Recipe, metrics: &Arc<Metrics>) -> Result<Self, BuildError> {
         let _span = debug_span!("build").entered();
         let ids = IdMap::of_this_process();
+        let policy = recipe.policy.open_files(open_files(recipe.policy.limits.open_files, ids)?);
         let (setup, extras) = recipe.setup(ids, bounds(&recipe.policy, ids)?)?;
         let (warden, far_warden) = fd::pair().map_err(resource("the warden's socket"))?;
         let (control, far_control) = fd::pair().map_err(resource("the control socket"))?;
@@ -54,7 +56,6 @@ impl Generation {
 
         let seals = SealReader::new()?;
         let process = start_warden(far_warden)?;
-        let policy = recipe.policy;
         let mut generation = Self {
             controls: None,
             warden: Some(warden),
@@ -77,7 +78,7 @@ impl Generation {
         let first = serde_json::to_vec(&TemplateSetup {
             huge_heap_bytes: recipe.huge_heap(),
             template_processes: recipe.processes,
-            ..TemplateSetup::new(&recipe.policy, ids, controllers, rehearsal.len())
+            ..TemplateSetup::new(&policy, ids, controllers, rehearsal.len())
         })
         .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
         for packet in [first].iter().chain(&rehearsal) {

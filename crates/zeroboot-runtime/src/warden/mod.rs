@@ -26,6 +26,7 @@ use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{ForkError, ForkOptions, ForkPlan, Forked, PrepareError, StepFailure};
 use zeroboot_isolation::cgroup::{self, Controllers, Group, GroupError, LeafError, Leaves, LeavesError};
 use zeroboot_isolation::policy::{Protection, Protections};
+use zeroboot_isolation::quotas::{self, QuotaError};
 use zeroboot_isolation::shell::ShellPlanError;
 use zeroboot_isolation::world::{IdMap, LendError, TreeError, UnshareError};
 
@@ -45,6 +46,8 @@ enum WardenError {
     HostGone,
     #[error("cannot copy the descriptor of the cgroup")]
     Copy(#[source] std::io::Error),
+    #[error(transparent)]
+    Quotas(#[from] QuotaError),
     #[error(transparent)]
     Unshare(#[from] UnshareError),
     #[error("telling the host failed")]
@@ -118,6 +121,8 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
     let mut plan = ForkPlan::prepare(ForkOptions::default())?;
     // Before the namespaces: it is made with the host's own rights.
     let group = make_group(&setup)?;
+    // Before them, too: they take their maxima from this process.
+    quotas::leave_room()?;
     zeroboot_isolation::world::unshare(Protections::from_bits(setup.protections))?;
     let made = group.as_ref().map(|group| {
         group.as_ref().map(|group| MadeGroup {
@@ -190,6 +195,7 @@ fn second_stage(
         cgroup::enter_namespace().map_err(failed("making a cgroup namespace"))?;
     }
     world::build(setup)?;
+    quotas::close_unused()?;
     die_with(first_stage)?;
     let leaves = match (group, &setup.cgroup) {
         (Some(group), Some(asked)) => Some(Leaves::prepare(group, asked.wanted(), &asked.limits())?),
