@@ -194,7 +194,7 @@ fn open_source(source: &Path, target: &Path) -> Result<Opened, TreeError> {
 /// Takes the mapped identity; it costs no capability, since neither the old nor the new id is the namespace's root.
 fn become_template_user(ids: IdMap) -> Result<(), Errno> {
     let (user, group) = (Uid::from_raw(TEMPLATE_USER.0), Gid::from_raw(TEMPLATE_USER.0));
-    if ids == IdMap::Range {
+    if ids != IdMap::Single {
         nix::unistd::setgroups(&[])?;
     }
     nix::unistd::setresgid(group, group, group)?;

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use common::{Forked, Outcome, forked, skip};
 use libtest_mimic::{Failed, Trial};
 use zeroboot_isolation::policy::Protections;
-use zeroboot_isolation::world::{Bind, IdMap, build_tree, unshare};
+use zeroboot_isolation::world::{Bind, IdMap, Lending, build_tree, unshare};
 
 type Test = fn() -> Result<(), Failed>;
 
@@ -57,7 +57,8 @@ fn in_world(binds: &[Bind], body: impl FnOnce() -> Outcome) -> Result<(), Failed
 
 /// Runs `body` as pid 1 of new namespaces whose ids are mapped.
 fn before_the_tree(body: impl FnOnce(IdMap) -> Outcome) -> Result<(), Failed> {
-    let ids = IdMap::of_this_process();
+    let lending = Lending::of_this_process()?;
+    let ids = lending.map();
     let (mut unshared_here, mut unshared) = std::io::pipe()?;
     let (mut mapped, mut mapped_here) = std::io::pipe()?;
     let first = Forked::start(|| {

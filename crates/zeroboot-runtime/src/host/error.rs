@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use zeroboot_fork::StepFailure;
 use zeroboot_isolation::quotas::OpenFilesError;
 use zeroboot_isolation::seal::SealError;
-use zeroboot_isolation::world::IdMapError;
+use zeroboot_isolation::world::{IdMapError, LendingError};
 
 use super::interpreter::InterpreterError;
 use super::view::ViewError;
@@ -77,6 +77,9 @@ pub enum BuildError {
         /// Why.
         source: Errno,
     },
+    /// User ids to lend to the sandboxes.
+    #[error(transparent)]
+    Lending(#[from] LendingError),
     /// The user ids of the new user namespace.
     #[error(transparent)]
     UserIds(#[from] IdMapError),
@@ -153,6 +156,7 @@ impl BuildError {
             Self::Interpreter(error) => error.remedy(),
             Self::View(error) => Some(error.remedy()),
             Self::OpenFiles(error) => error.remedy(),
+            Self::Lending(error) => Some(error.remedy()),
             Self::WarmFile { .. } => Some("check the path".to_owned()),
             Self::WarmUp { cause, .. } if cause.starts_with("ModuleNotFoundError") => {
                 Some("install the module for this interpreter, or choose another one".to_owned())

@@ -145,7 +145,10 @@ impl Recipe {
         binds.sort_by_key(|(_, place)| place.components().count());
         environment.extend(self.environment.iter().cloned());
         let setup = Setup {
-            range: ids == IdMap::Range,
+            first_id: match ids {
+                IdMap::Range(range) => Some(range.first()),
+                IdMap::Single => None,
+            },
             binds,
             program,
             arguments,

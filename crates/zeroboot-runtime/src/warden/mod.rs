@@ -42,6 +42,8 @@ enum WardenError {
     Setup(#[from] serde_json::Error),
     #[error("a packet came with the wrong number of descriptors")]
     Descriptors,
+    #[error("the setup lends user ids that there are not")]
+    Ids,
     #[error("the host has gone")]
     HostGone,
     #[error("cannot copy the descriptor of the cgroup")]
@@ -166,11 +168,14 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
 fn make_group(setup: &Setup) -> Result<Result<Option<Group>, GroupError>, WardenError> {
     let Some(asked) = &setup.cgroup else { return Ok(Ok(None)) };
     let needed = Controllers::from_bits(asked.needed);
-    let ids = if setup.range { IdMap::Range } else { IdMap::Single };
-    match Group::make(asked.wanted(), needed, ids) {
+    match Group::make(asked.wanted(), needed, ids(setup)?) {
         Err(error) if needed != Controllers::NONE => Err(error.into()),
         made => Ok(made.map(Some)),
     }
+}
+
+fn ids(setup: &Setup) -> Result<IdMap, WardenError> {
+    setup.ids().ok_or(WardenError::Ids)
 }
 
 fn receive_setup(host: BorrowedFd<'_>) -> Result<(Setup, Vec<OwnedFd>), WardenError> {

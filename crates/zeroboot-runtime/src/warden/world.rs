@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use zeroboot_isolation::world::{Bind, HOME, IdMap, build_tree, lend_capabilities};
+use zeroboot_isolation::world::{Bind, HOME, build_tree, lend_capabilities};
 
-use super::{WardenError, failed};
+use super::{WardenError, failed, ids};
 use crate::FDS_VARIABLE;
 use crate::protocol::{Program, Setup};
 
@@ -15,7 +15,7 @@ pub(super) fn build(setup: &Setup) -> Result<(), WardenError> {
     let bind =
         |(source, target): &(PathBuf, PathBuf)| Bind { source: source.clone(), target: target.clone() };
     let binds: Vec<Bind> = setup.binds.iter().map(bind).collect();
-    build_tree(&binds, if setup.range { IdMap::Range } else { IdMap::Single })?;
+    build_tree(&binds, ids(setup)?)?;
     // Changing the user id has made this process non-dumpable; shells, its forks, must be looked at to be joined.
     nix::sys::prctl::set_dumpable(true).map_err(failed("becoming dumpable"))?;
     Ok(lend_capabilities()?)
