@@ -21,6 +21,7 @@ pub mod cgroup;
 pub mod child;
 pub mod filter;
 pub mod landlock;
+mod loopback;
 pub mod policy;
 pub mod quotas;
 pub mod seal;

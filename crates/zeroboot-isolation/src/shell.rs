@@ -16,6 +16,7 @@ use crate::cgroup::enter_namespace;
 use crate::child::{Blocked, Failure, Step, close_range, drop_capabilities, set_signal_mask};
 use crate::filter::{CompiledFilter, FilterError};
 use crate::landlock::{LandlockError, RulePlan};
+use crate::loopback;
 use crate::policy::{Network, Policy, Protection, UserId};
 use crate::template::prctl;
 
@@ -101,11 +102,13 @@ impl ShellPlan {
         if self.cgroup == CgroupRoot::Own {
             enter_namespace().map_err(at(Step::CgroupNamespace))?;
         }
+        if self.network == Network::Loopback {
+            loopback::raise().map_err(at(Step::Network))?;
+            // While the warden's `/proc` is seen: the shell's own cannot be written to.
+            loopback::bound_memory().map_err(at(Step::NetworkMemory))?;
+        }
         for (kind, target, options) in &self.mounts {
             mount(kind, target, options).map_err(at(Step::Mount))?;
-        }
-        if self.network == Network::Loopback {
-            raise_loopback().map_err(at(Step::Network))?;
         }
         ignore_children().and_then(|()| set_signal_mask(Blocked::All)).map_err(at(Step::Signals))?;
         drop_capabilities().map_err(at(Step::Capabilities))?;
@@ -148,28 +151,6 @@ fn mount(kind: &CStr, target: &CStr, options: &CStr) -> Result<(), Errno> {
         unsafe { libc::mount(kind.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, options.as_ptr().cast()) };
     Errno::result(result).map(drop)
 }
-
-/// Switches the loopback of a new network namespace on. See `netdevice(7)`.
-fn raise_loopback() -> Result<(), Errno> {
-    // SAFETY: needed since child-side code keeps to system calls. No memory is passed.
-    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
-    let socket = Errno::result(socket)?;
-    // SAFETY: plain old data, for which zero is a value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (place, letter) in request.ifr_name.iter_mut().zip(b"lo") {
-        *place = libc::c_char::from_ne_bytes([*letter]);
-    }
-    // The kernel adds the bits that follow from being up.
-    request.ifr_ifru.ifru_flags = IFF_UP;
-    // SAFETY: the request has the layout that this command reads, and lives through the call.
-    let raised = unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request) };
-    // SAFETY: made above, and not used after it.
-    unsafe { libc::close(socket) };
-    Errno::result(raised).map(drop)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the first bit of a field of sixteen")]
-const IFF_UP: libc::c_short = libc::IFF_UP as libc::c_short;
 
 /// With `SIGCHLD` ignored the kernel reaps children, orphans that the init inherits included: no loop, no wake-up.
 fn ignore_children() -> Result<(), Errno> {
