@@ -11,9 +11,10 @@
 //!
 //! Never here: anything a sandbox does for itself (that is [`crate::child`]), and any decision about policy.
 
+mod cover;
 mod identity;
-mod mount;
 mod lending;
+mod mount;
 mod tree;
 
 pub use identity::{IdMap, IdMapError, LendError, TEMPLATE_USER, UnshareError, lend_capabilities, unshare};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use zeroboot_isolation::cgroup::{Controller, Controllers};
 use zeroboot_isolation::policy::{Bytes, Cpus, Limits, Network, Policy, Protections};
-use zeroboot_isolation::world::{IdMap, IdRange};
+use zeroboot_isolation::world::{Bind, Content, IdMap, IdRange};
 
 /// The longest text that a warden or template sends about a failure, in bytes.
 pub const TEXT_LIMIT: usize = 8 * 1024;
@@ -22,8 +22,8 @@ pub const SETUP_LIMIT: usize = 128 * 1024;
 pub struct Setup {
     /// The first user id of the range that the host lends (a root host); none: it lends its own only.
     pub first_id: Option<u32>,
-    /// Views of the host's files: source, and place in the tree.
-    pub binds: Vec<(PathBuf, PathBuf)>,
+    /// What of the host's files is shown, the outer places first.
+    pub binds: Vec<SetupBind>,
     /// The program that becomes the template.
     pub program: Program,
     /// Its arguments, without its own name.
@@ -98,6 +98,29 @@ impl CgroupSetup {
         policy.limits.memory = self.memory_bytes.map(Bytes);
         policy.limits.cpus = self.cpus_milli.map(Cpus::milli);
         policy.limits
+    }
+}
+
+/// A view of a file or directory of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetupBind {
+    /// What is shown.
+    pub source: PathBuf,
+    /// Where, in the tree.
+    pub place: PathBuf,
+    /// Whether it holds programs and their libraries, and nothing that has to be looked for.
+    pub is_programs: bool,
+}
+
+impl SetupBind {
+    /// What the tree is told about it.
+    #[must_use]
+    pub fn bind(&self) -> Bind {
+        Bind {
+            source: self.source.clone(),
+            target: self.place.clone(),
+            content: if self.is_programs { Content::Programs } else { Content::Any },
+        }
     }
 }
 

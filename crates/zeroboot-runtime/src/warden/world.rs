@@ -9,12 +9,10 @@ use zeroboot_isolation::world::{Bind, HOME, build_tree, lend_capabilities};
 
 use super::{WardenError, failed, ids};
 use crate::FDS_VARIABLE;
-use crate::protocol::{Program, Setup};
+use crate::protocol::{Program, Setup, SetupBind};
 
 pub(super) fn build(setup: &Setup) -> Result<(), WardenError> {
-    let bind =
-        |(source, target): &(PathBuf, PathBuf)| Bind { source: source.clone(), target: target.clone() };
-    let binds: Vec<Bind> = setup.binds.iter().map(bind).collect();
+    let binds: Vec<Bind> = setup.binds.iter().map(SetupBind::bind).collect();
     build_tree(&binds, ids(setup)?)?;
     // Changing the user id has made this process non-dumpable; shells, its forks, must be looked at to be joined.
     nix::sys::prctl::set_dumpable(true).map_err(failed("becoming dumpable"))?;
