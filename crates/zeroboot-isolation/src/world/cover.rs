@@ -21,7 +21,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use super::mount as calls;
 use super::tree::{TreeError, c_path};
 
-/// How many entries the shown directories may have together: looking through so many takes a second or two.
+/// How many entries the shown directories may have together: looking through so many takes more than half a second.
 const MOST_ENTRIES: usize = 1_000_000;
 
 /// How many places may be covered: each is one more mount, which every sandbox's mount namespace copies.

@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod cover;
+mod quotas;
 mod shell;
 mod tree;
 
@@ -19,7 +21,7 @@ use zeroboot_isolation::world::{Bind, IdMap, Lending, build_tree, unshare};
 type Test = fn() -> Result<(), Failed>;
 
 fn main() -> ExitCode {
-    let trials: [(&str, Test); 15] = [
+    let trials: [(&str, Test); 21] = [
         ("the_system_is_read_only", tree::system_is_read_only),
         ("private_places_can_be_written", tree::private_places_can_be_written),
         ("the_umask_of_the_host_does_not_matter", tree::the_umask_of_the_host_does_not_matter),
@@ -31,6 +33,12 @@ fn main() -> ExitCode {
         ("a_bind_is_seen_and_read_only", tree::bind_is_seen_and_read_only),
         ("a_missing_source_is_named", tree::missing_source_is_named),
         ("a_bind_that_would_be_hidden_is_refused", tree::hidden_bind_is_refused),
+        ("no_pipe_and_no_socket_of_a_view_can_be_opened", cover::nothing_special_can_be_opened),
+        ("no_device_of_a_view_can_be_opened", cover::no_device_can_be_opened),
+        ("what_is_trusted_is_not_looked_through", cover::what_is_trusted_is_not_looked_through),
+        ("more_than_can_be_covered_is_refused", cover::more_than_can_be_covered_is_refused),
+        ("a_host_keeps_signals_for_itself", quotas::host_keeps_signals),
+        ("what_nobody_makes_is_closed", quotas::what_nobody_makes_is_closed),
         ("lent_capabilities_survive_an_exec", tree::lent_capabilities_survive_an_exec),
         ("a_sealed_template_joins_a_parked_shell", shell::sealed_template_joins),
         ("only_a_settled_shell_can_be_joined", shell::only_a_settled_shell_can_be_joined),
