@@ -153,8 +153,8 @@ impl Covers {
             let path = path.to_owned();
             |source| TreeError::Make { path, source }
         };
-        fs::OpenOptions::new().write(true).create_new(true).mode(0).open(&file).map_err(made(&file))?;
-        fs::DirBuilder::new().mode(0).create(&directory).map_err(made(&directory))?;
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o0).open(&file).map_err(made(&file))?;
+        fs::DirBuilder::new().mode(0o0).create(&directory).map_err(made(&directory))?;
         for Place { place, kind } in &self.places {
             let path = if *kind == Kind::File { &file } else { &directory };
             let failed = |source| TreeError::Source { path: path.clone(), source };
