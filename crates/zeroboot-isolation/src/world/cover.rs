@@ -1,7 +1,7 @@
 //! What lies in a shown directory and is neither file, directory nor link: a view that is read-only keeps nobody from talking
 //! through a pipe or a socket that he finds there.
 //!
-//! No mount option says "no pipes". So each shown directory is looked through once, when the tree is built, and what is found
+//! No mount option says "no pipes". So each shown directory is looked through once, before the tree is built, and what is found
 //! is covered by a file that nobody can open. What the host makes there later is not covered; neither are the system's own
 //! directories and the interpreter's, which are looked at by nobody.
 //!
@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 
 use super::mount as calls;
-use super::tree::{TreeError, c_path};
+use super::tree::{Bind, Content, TreeError, c_path};
 
 /// How many entries the shown directories may have together: looking through so many takes more than half a second.
 const MOST_ENTRIES: usize = 1_000_000;
@@ -27,15 +27,24 @@ const MOST_ENTRIES: usize = 1_000_000;
 /// How many places may be covered: each is one more mount, which every sandbox's mount namespace copies.
 const MOST_COVERS: usize = 64;
 
-/// Places to be covered, in trees that are not attached yet.
+/// What of the host's views is to be covered, by its path: found before the tree is built.
 #[derive(Debug, Default)]
-pub(super) struct Covers {
+pub struct Covers {
     entries: usize,
     places: Vec<Place>,
 }
 
 #[derive(Debug)]
 struct Place {
+    /// In which of the views.
+    bind: usize,
+    path: PathBuf,
+    kind: Kind,
+}
+
+/// A place in a tree that is not attached yet.
+#[derive(Debug)]
+pub(super) struct OpenPlace {
     place: OwnedFd,
     kind: Kind,
 }
@@ -48,23 +57,41 @@ enum Kind {
 
 /// A view that is looked through.
 struct Shown<'a> {
-    tree: BorrowedFd<'a>,
+    bind: usize,
     source: &'a Path,
+    top: OwnedFd,
 }
 
 impl Covers {
-    /// Looks through what is shown of `source`, open as `tree`: its pipes and sockets are to be covered, and directories that
-    /// can be entered but not listed, since who knows a name may find anything there.
+    /// Looks through the views that may hold [anything](Content::Any): their pipes and sockets are to be covered, and directories
+    /// that can be entered but not listed, since who knows a name may find anything there.
     ///
-    /// Call it with the host's own rights: it sees no less then than a sandbox will.
-    pub(super) fn look_through(&mut self, tree: BorrowedFd<'_>, source: &Path) -> Result<(), TreeError> {
-        let shown = Shown { tree, source };
-        let status = fstat(tree).map_err(|errno| shown.failed(Path::new(""), errno))?;
-        match format(&status) {
+    /// Call it with the host's own rights, before [`unshare`](super::unshare): in a user namespace of its own root may not
+    /// list what belongs to others.
+    ///
+    /// # Errors
+    /// [`TreeError`] names the view.
+    pub fn look_through(binds: &[Bind]) -> Result<Self, TreeError> {
+        let mut covers = Self::default();
+        for (bind, Bind { source, content, .. }) in binds.iter().enumerate() {
+            if *content == Content::Any {
+                covers.look_at(bind, source)?;
+            }
+        }
+        Ok(covers)
+    }
+
+    fn look_at(&mut self, bind: usize, source: &Path) -> Result<(), TreeError> {
+        let failed = |errno| TreeError::Source { path: source.to_owned(), source: errno };
+        let top = open(source, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(failed)?;
+        match format(&fstat(&top).map_err(failed)?) {
             SFlag::S_IFREG => return Ok(()),
             SFlag::S_IFDIR => {}
             _ => return Err(TreeError::Special(source.to_owned())),
         }
+        let shown = Shown { bind, source, top };
+        // Who may not list the view itself cannot say what is in it.
+        drop(shown.list(Path::new(".")).map_err(failed)?);
         let mut directories = vec![PathBuf::from(".")];
         while let Some(directory) = directories.pop() {
             self.look_into(&shown, &directory, &mut directories)?;
@@ -82,8 +109,7 @@ impl Covers {
         directory: &Path,
         directories: &mut Vec<PathBuf>,
     ) -> Result<(), TreeError> {
-        let opened = shown.open(directory, OFlag::O_RDONLY | OFlag::O_DIRECTORY);
-        let entries = match opened.and_then(Dir::from_fd) {
+        let entries = match shown.list(directory) {
             Ok(entries) => entries,
             Err(Errno::EACCES | Errno::EPERM) => return self.add_if_entered(shown, directory),
             Err(errno) if is_changed(errno) => return Ok(()),
@@ -105,7 +131,7 @@ impl Covers {
                 Some(Type::Fifo | Type::Socket) => self.add_if_special(shown, &path())?,
                 // Some file systems do not say.
                 None => match shown.status(&path()) {
-                    Some((_, status)) if format(&status) == SFlag::S_IFDIR => directories.push(path()),
+                    Some(status) if format(&status) == SFlag::S_IFDIR => directories.push(path()),
                     _ => self.add_if_special(shown, &path())?,
                 },
                 Some(_) => {}
@@ -116,8 +142,8 @@ impl Covers {
 
     fn add_if_special(&mut self, shown: &Shown<'_>, path: &Path) -> Result<(), TreeError> {
         match shown.status(path) {
-            Some((place, status)) if matches!(format(&status), SFlag::S_IFIFO | SFlag::S_IFSOCK) => {
-                self.add(shown, place, Kind::File)
+            Some(status) if matches!(format(&status), SFlag::S_IFIFO | SFlag::S_IFSOCK) => {
+                self.add(shown, path, Kind::File)
             }
             _ => Ok(()),
         }
@@ -127,66 +153,91 @@ impl Covers {
     fn add_if_entered(&mut self, shown: &Shown<'_>, path: &Path) -> Result<(), TreeError> {
         let enters = || shown.open(&path.join("."), OFlag::O_PATH).is_ok();
         match shown.status(path) {
-            Some((place, status)) if status.st_mode & Mode::S_IXOTH.bits() != 0 || enters() => {
-                self.add(shown, place, Kind::Directory)
+            Some(status) if status.st_mode & Mode::S_IXOTH.bits() != 0 || enters() => {
+                self.add(shown, path, Kind::Directory)
             }
             _ => Ok(()),
         }
     }
 
-    fn add(&mut self, shown: &Shown<'_>, place: OwnedFd, kind: Kind) -> Result<(), TreeError> {
+    fn add(&mut self, shown: &Shown<'_>, path: &Path, kind: Kind) -> Result<(), TreeError> {
         if self.places.len() == MOST_COVERS {
             return Err(TreeError::TooManySpecial(shown.source.to_owned()));
         }
-        self.places.push(Place { place, kind });
+        self.places.push(Place { bind: shown.bind, path: path.to_owned(), kind });
         Ok(())
     }
 
-    /// Covers all of them, now that their trees are attached, by a file or a directory that is empty and that nobody can open:
-    /// it has no permission, and its mount is read-only. Below `root` there must be room for both, for a moment.
-    pub(super) fn cover(&self, root: &Path) -> Result<(), TreeError> {
-        if self.places.is_empty() {
-            return Ok(());
+    /// Finds those of one view in the tree that is to show it. What is no more is left out, and so is what this process
+    /// cannot reach: nobody can who has less rights.
+    pub(super) fn find(&self, bind: usize, tree: BorrowedFd<'_>) -> Result<Vec<OpenPlace>, Errno> {
+        let mut found = Vec::new();
+        for Place { path, kind, .. } in self.places.iter().filter(|place| place.bind == bind) {
+            match open_below(tree, path, OFlag::O_PATH) {
+                Ok(place) => {
+                    let is_directory = format(&fstat(&place)?) == SFlag::S_IFDIR;
+                    if is_directory == (*kind == Kind::Directory) {
+                        found.push(OpenPlace { place, kind: *kind });
+                    }
+                }
+                Err(Errno::EACCES) => {}
+                Err(errno) if is_changed(errno) => {}
+                Err(errno) => return Err(errno),
+            }
         }
-        let (file, directory) = (root.join("covering-file"), root.join("covering-directory"));
-        let made = |path: &Path| {
-            let path = path.to_owned();
-            |source| TreeError::Make { path, source }
-        };
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o0).open(&file).map_err(made(&file))?;
-        fs::DirBuilder::new().mode(0o0).create(&directory).map_err(made(&directory))?;
-        for Place { place, kind } in &self.places {
-            let path = if *kind == Kind::File { &file } else { &directory };
-            let failed = |source| TreeError::Source { path: path.clone(), source };
-            let cover = calls::open_tree(&c_path(path)?).map_err(failed)?;
-            calls::make_read_only(cover.as_fd(), calls::Devices::Closed).map_err(failed)?;
-            calls::attach_over(cover.as_fd(), place.as_fd()).map_err(failed)?;
-        }
-        // What covers is kept by its mounts, and needs no name.
-        fs::remove_file(&file).map_err(made(&file))?;
-        fs::remove_dir(&directory).map_err(made(&directory))
+        Ok(found)
     }
 }
 
+/// Covers all of them, now that their trees are attached, by a file or a directory that is empty and that nobody can open:
+/// it has no permission, and its mount is read-only. Below `root` there must be room for both, for a moment.
+pub(super) fn cover(places: &[OpenPlace], root: &Path) -> Result<(), TreeError> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let (file, directory) = (root.join("covering-file"), root.join("covering-directory"));
+    let made = |path: &Path| {
+        let path = path.to_owned();
+        |source| TreeError::Make { path, source }
+    };
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o0).open(&file).map_err(made(&file))?;
+    fs::DirBuilder::new().mode(0o0).create(&directory).map_err(made(&directory))?;
+    for OpenPlace { place, kind } in places {
+        let path = if *kind == Kind::File { &file } else { &directory };
+        let failed = |source| TreeError::Source { path: path.clone(), source };
+        let cover = calls::open_tree(&c_path(path)?).map_err(failed)?;
+        calls::make_read_only(cover.as_fd(), calls::Devices::Closed).map_err(failed)?;
+        calls::attach_over(cover.as_fd(), place.as_fd()).map_err(failed)?;
+    }
+    // What covers is kept by its mounts, and needs no name.
+    fs::remove_file(&file).map_err(made(&file))?;
+    fs::remove_dir(&directory).map_err(made(&directory))
+}
+
 impl Shown<'_> {
-    /// Opens something below, by way of no link: what the host moves meanwhile leads nowhere else.
     fn open(&self, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
-        let resolve = ResolveFlag::RESOLVE_BENEATH
-            | ResolveFlag::RESOLVE_NO_SYMLINKS
-            | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-        openat2(self.tree, path, OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve))
+        open_below(self.top.as_fd(), path, flags)
     }
 
-    /// The entry itself; `None` when it is a link, or is no more.
-    fn status(&self, path: &Path) -> Option<(OwnedFd, FileStat)> {
-        let place = self.open(path, OFlag::O_PATH).ok()?;
-        let status = fstat(&place).ok()?;
-        Some((place, status))
+    fn list(&self, directory: &Path) -> Result<Dir, Errno> {
+        self.open(directory, OFlag::O_RDONLY | OFlag::O_DIRECTORY).and_then(Dir::from_fd)
+    }
+
+    /// Of the entry itself; `None` when it is a link, or is no more.
+    fn status(&self, path: &Path) -> Option<FileStat> {
+        self.open(path, OFlag::O_PATH).and_then(fstat).ok()
     }
 
     fn failed(&self, below: &Path, source: Errno) -> TreeError {
         TreeError::Source { path: self.source.join(below), source }
     }
+}
+
+/// Opens something below, by way of no link: what the host moves meanwhile leads nowhere else.
+fn open_below(top: BorrowedFd<'_>, path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+    let resolve =
+        ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    openat2(top, path, OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve))
 }
 
 fn format(status: &FileStat) -> SFlag {

@@ -14,7 +14,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid};
 
-use super::cover::Covers;
+use super::cover::{Covers, OpenPlace, cover};
 use super::identity::{IdMap, TEMPLATE_USER};
 use super::mount::{self as calls, Devices};
 
@@ -63,7 +63,7 @@ pub struct Bind {
 /// What may lie in a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// Anything: the view is looked through when the tree is built, and pipes and sockets in it are covered.
+    /// Anything: the view is [looked through](Covers::look_through), and pipes and sockets in it are covered.
     Any,
     /// Programs and their libraries, trusted as `/usr` is: nobody looks.
     Programs,
@@ -149,7 +149,8 @@ enum Directory {
     No,
 }
 
-/// Builds the tree, makes it the root of this process, and detaches the host's.
+/// Builds the tree, makes it the root of this process, and detaches the host's. What of the views is covered was found ahead,
+/// in the same views.
 ///
 /// Call it as pid 1 of the new pid namespace, after the ids were mapped: `/proc` shows that namespace. Afterwards the
 /// process runs as [`TEMPLATE_USER`], with all its capabilities and the umask 022, and where it had another user id
@@ -157,12 +158,12 @@ enum Directory {
 ///
 /// # Errors
 /// [`TreeError`]. Nothing is undone: leave the process.
-pub fn build_tree(binds: &[Bind], ids: IdMap) -> Result<(), TreeError> {
+pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap) -> Result<(), TreeError> {
     if let Some(bind) = binds.iter().find(|bind| !can_be_target(&bind.target)) {
         return Err(TreeError::Target(bind.target.clone()));
     }
     mount_at("/", None, "/", MsFlags::MS_PRIVATE | MsFlags::MS_REC, "")?;
-    let (opened, covers) = open_sources(binds)?;
+    let (opened, special) = open_sources(binds, covers)?;
     become_template_user(ids).map_err(TreeError::Identity)?;
     nix::sys::stat::umask(Mode::S_IWGRP | Mode::S_IWOTH);
 
@@ -172,7 +173,7 @@ pub fn build_tree(binds: &[Bind], ids: IdMap) -> Result<(), TreeError> {
     for source in &opened {
         place(root, source)?;
     }
-    covers.cover(root)?;
+    cover(&special, root)?;
     for (what, below, options) in [
         ("tmpfs", "tmp", "mode=1777,size=64m"),
         ("tmpfs", "dev/shm", "mode=1777,size=64m"),
@@ -194,8 +195,8 @@ fn can_be_target(path: &Path) -> bool {
         && !COVERED.iter().any(|covered| path.starts_with(covered))
 }
 
-fn open_sources(binds: &[Bind]) -> Result<(Vec<Opened>, Covers), TreeError> {
-    let (mut opened, mut covers) = (Vec::new(), Covers::default());
+fn open_sources(binds: &[Bind], covers: &Covers) -> Result<(Vec<Opened>, Vec<OpenPlace>), TreeError> {
+    let (mut opened, mut special) = (Vec::new(), Vec::new());
     for directory in SYSTEM.iter().map(Path::new) {
         if fs::symlink_metadata(directory).is_ok_and(|found| found.is_dir()) {
             opened.push(open_source(directory, directory, Devices::Closed)?);
@@ -206,14 +207,13 @@ fn open_sources(binds: &[Bind]) -> Result<(Vec<Opened>, Covers), TreeError> {
     for (path, devices) in etc.chain(devices).filter(|(path, _)| path.exists()) {
         opened.push(open_source(&path, &path, devices)?);
     }
-    for bind in binds {
+    for (index, bind) in binds.iter().enumerate() {
         let source = open_source(&bind.source, &bind.target, Devices::Closed)?;
-        if bind.content == Content::Any {
-            covers.look_through(source.tree.as_fd(), &bind.source)?;
-        }
+        let failed = |errno| TreeError::Source { path: bind.source.clone(), source: errno };
+        special.extend(covers.find(index, source.tree.as_fd()).map_err(failed)?);
         opened.push(source);
     }
-    Ok((opened, covers))
+    Ok((opened, special))
 }
 
 fn open_source(source: &Path, target: &Path, devices: Devices) -> Result<Opened, TreeError> {

@@ -13,7 +13,7 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::mkfifo;
 use tempfile::TempDir;
 use zeroboot_isolation::child::drop_capabilities;
-use zeroboot_isolation::world::{Bind, Content, TreeError, build_tree};
+use zeroboot_isolation::world::{Bind, Content, Covers, TreeError, build_tree};
 
 use super::common::{Outcome, ensure, skip};
 use super::{before_the_tree, in_world};
@@ -71,7 +71,7 @@ pub(crate) fn nothing_special_can_be_opened() -> Result<(), Failed> {
         let at = |path| host.path().join(path);
         // As a container's engine shows a socket: the directory's entry is that of a file.
         mount(Some(&at("pipe")), &at("mounted"), None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
-        build_tree(&binds, ids)?;
+        build_tree(&binds, &Covers::look_through(&binds)?, ids)?;
         drop_capabilities()?;
         for path in SPECIAL.into_iter().chain(["link"]) {
             let path = Path::new(AT).join(path);
@@ -137,14 +137,14 @@ pub(crate) fn more_than_can_be_covered_is_refused() -> Result<(), Failed> {
     for number in 0..65 {
         open_pipe(&owned.path().join(number.to_string()))?;
     }
-    before_the_tree(|ids| match build_tree(&shown(owned.path(), Content::Any), ids) {
-        Err(TreeError::TooManySpecial(path)) if path == owned.path() => Ok(()),
-        other => Err(format!("{other:?}").into()),
-    })?;
-    before_the_tree(|ids| match build_tree(&shown(&owned.path().join("0"), Content::Any), ids) {
-        Err(TreeError::Special(path)) if path == owned.path().join("0") => Ok(()),
-        other => Err(format!("{other:?}").into()),
-    })?;
+    match Covers::look_through(&shown(owned.path(), Content::Any)) {
+        Err(TreeError::TooManySpecial(path)) if path == owned.path() => {}
+        other => return Err(format!("{other:?}").into()),
+    }
+    match Covers::look_through(&shown(&owned.path().join("0"), Content::Any)) {
+        Err(TreeError::Special(path)) if path == owned.path().join("0") => {}
+        other => return Err(format!("{other:?}").into()),
+    }
     fs::remove_file(owned.path().join("64"))?;
     in_world(&shown(owned.path(), Content::Any), || Ok(()))
 }

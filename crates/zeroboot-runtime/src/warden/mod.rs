@@ -32,6 +32,7 @@ use zeroboot_isolation::world::{IdMap, LendError, TreeError, UnshareError};
 
 use crate::protocol::{FromWarden, MadeGroup, NoGroup, SETUP_LIMIT, Setup, ToWarden};
 use crate::words;
+use world::Views;
 
 /// Why there is no template: told to the host in words.
 #[derive(Debug, thiserror::Error)]
@@ -121,8 +122,9 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
     let host_process = zeroboot_fork::pidfd_open(host_process).map_err(failed("opening the host's pidfd"))?;
     let (setup, fds) = receive_setup(host)?;
     let mut plan = ForkPlan::prepare(ForkOptions::default())?;
-    // Before the namespaces: it is made with the host's own rights.
+    // Before the namespaces: both with the host's own rights.
     let group = make_group(&setup)?;
+    let views = Views::look_through(&setup)?;
     // Before them, too: they take their maxima from this process.
     quotas::leave_room()?;
     zeroboot_isolation::world::unshare(Protections::from_bits(setup.protections))?;
@@ -159,7 +161,8 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
             let group = group.map(Group::into_directory).transpose().map_err(WardenError::Copy)?;
             fresh.repair()?;
             fresh.restore_signals()?;
-            second_stage(host, &host_process, &alive, &setup, group, fds).map(|()| ExitCode::SUCCESS)
+            second_stage(host, &host_process, &alive, (&setup, &views), group, fds)
+                .map(|()| ExitCode::SUCCESS)
         }
     }
 }
@@ -192,14 +195,14 @@ fn second_stage(
     host: BorrowedFd<'_>,
     host_process: &OwnedFd,
     first_stage: &OwnedFd,
-    setup: &Setup,
+    (setup, views): (&Setup, &Views),
     group: Option<OwnedFd>,
     fds: Vec<OwnedFd>,
 ) -> Result<(), WardenError> {
     if Protections::from_bits(setup.protections).wants(Protection::CgroupNamespace) {
         cgroup::enter_namespace().map_err(failed("making a cgroup namespace"))?;
     }
-    world::build(setup)?;
+    world::build(setup, views)?;
     quotas::close_unused()?;
     die_with(first_stage)?;
     let leaves = match (group, &setup.cgroup) {
