@@ -127,7 +127,7 @@ pub(crate) struct RunOptions {
     /// Size limit of each private file system [strict: 64M].
     #[arg(long, value_parser = bytes)]
     pub(crate) tmp: Option<Bytes>,
-    /// Limit of open files [strict: 1024].
+    /// Limit of open files [strict: 1024]; of an ordinary user half of what `ulimit -Hn` says at most.
     #[arg(long, value_parser = clap::value_parser!(u64).range(16..))]
     pub(crate) files: Option<u64>,
     /// Memory of the sandbox, beyond what it shares with its template; of each process where there is no cgroup v2

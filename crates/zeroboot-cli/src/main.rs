@@ -16,6 +16,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use arguments::{Command, CommandLine};
 use failure::Failure;
@@ -26,6 +27,7 @@ const OWN_FAILURE: u8 = 125;
 fn main() -> ExitCode {
     // The doctor's probe is this program itself.
     zeroboot::init();
+    raise_open_files();
     let command_line = match CommandLine::try_parse() {
         Ok(command_line) => command_line,
         Err(error) => {
@@ -57,6 +59,14 @@ fn main() -> ExitCode {
             failure.say();
             ExitCode::from(OWN_FAILURE)
         }
+    }
+}
+
+/// Takes what its starter allows. Sandboxes of an ordinary user get a part of this process's soft limit, which is low by
+/// tradition; where it cannot be raised they get a part of what it is.
+fn raise_open_files() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`cgroup`] | host and warden | bounds whole sandboxes |
 //! | [`landlock`] | parked shell | makes the rules of the second wall |
 //! | [`world`] | warden | namespaces and file tree, once |
+//! | [`quotas`] | warden and template | leaves the host of what the kernel counts per user |
 //! | [`shell`] | parked shell | private mounts, a quiet init |
 //! | `init` | parked shell | reaps orphans, ends the sandbox |
 //! | [`template`] | template | seals it: capabilities, `no_new_privs`, base filter, once |
@@ -22,7 +23,9 @@ pub mod child;
 pub mod filter;
 mod init;
 pub mod landlock;
+mod loopback;
 pub mod policy;
+pub mod quotas;
 pub mod seal;
 pub mod shell;
 pub mod template;

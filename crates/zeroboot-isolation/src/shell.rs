@@ -18,6 +18,7 @@ use crate::child::{Blocked, Failure, Step, close_range, keep_capabilities, set_s
 use crate::filter::{CompiledFilter, FilterError};
 use crate::init;
 use crate::landlock::{LandlockError, RulePlan};
+use crate::loopback;
 use crate::policy::{Network, Policy, Protection, UserId};
 use crate::template::prctl;
 
@@ -103,11 +104,13 @@ impl ShellPlan {
         if self.cgroup == CgroupRoot::Own {
             enter_namespace().map_err(at(Step::CgroupNamespace))?;
         }
+        if self.network == Network::Loopback {
+            loopback::raise().map_err(at(Step::Network))?;
+            // While the warden's `/proc` is seen: the shell's own cannot be written to.
+            loopback::bound_memory().map_err(at(Step::NetworkMemory))?;
+        }
         for (kind, target, options) in &self.mounts {
             mount(kind, target, options).map_err(at(Step::Mount))?;
-        }
-        if self.network == Network::Loopback {
-            raise_loopback().map_err(at(Step::Network))?;
         }
         set_signal_mask(Blocked::All).map_err(at(Step::Signals))?;
         keep_capabilities(init::CAPABILITIES).map_err(at(Step::Capabilities))?;
@@ -147,28 +150,6 @@ fn mount(kind: &CStr, target: &CStr, options: &CStr) -> Result<(), Errno> {
         unsafe { libc::mount(kind.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, options.as_ptr().cast()) };
     Errno::result(result).map(drop)
 }
-
-/// Switches the loopback of a new network namespace on. See `netdevice(7)`.
-fn raise_loopback() -> Result<(), Errno> {
-    // SAFETY: needed since child-side code keeps to system calls. No memory is passed.
-    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) };
-    let socket = Errno::result(socket)?;
-    // SAFETY: plain old data, for which zero is a value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (place, letter) in request.ifr_name.iter_mut().zip(b"lo") {
-        *place = libc::c_char::from_ne_bytes([*letter]);
-    }
-    // The kernel adds the bits that follow from being up.
-    request.ifr_ifru.ifru_flags = IFF_UP;
-    // SAFETY: the request has the layout that this command reads, and lives through the call.
-    let raised = unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS, &raw const request) };
-    // SAFETY: made above, and not used after it.
-    unsafe { libc::close(socket) };
-    Errno::result(raised).map(drop)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the first bit of a field of sixteen")]
-const IFF_UP: libc::c_short = libc::IFF_UP as libc::c_short;
 
 fn close_all_but(keep: BorrowedFd<'_>) -> Result<(), Errno> {
     // A descriptor is never negative.

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::filter::{Filters, JOIN_SESSION_KEYRING};
+use crate::quotas::{QuotaError, bound_each};
 
 /// The capabilities that a template must start with: [`SEALED`], and `CAP_SETPCAP`, which the sealing itself uses up.
 pub const KEPT: [Capability; 6] = [
@@ -60,6 +61,9 @@ pub enum SealTemplateError {
     /// Leaving the keyring of whoever started the template.
     #[error("cannot join a new session keyring; see /proc/key-users and kernel.keys.maxkeys")]
     Keyring(#[source] Errno),
+    /// Bounding what the kernel counts per user.
+    #[error(transparent)]
+    Quotas(#[from] QuotaError),
     /// Turning kernel samepage merging off.
     #[error("cannot turn off the merging of same pages")]
     MemoryMerge(#[source] Errno),
@@ -85,6 +89,7 @@ pub enum SealTemplateError {
 /// # After fork
 /// Everything done here is inherited.
 pub fn bound_template() -> Result<Bounded, SealTemplateError> {
+    bound_each()?;
     empty_bounding_set()?;
     prctl(libc::PR_SET_SECUREBITS, SECURE_BITS).map_err(SealTemplateError::SecureBits)?;
     prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong)

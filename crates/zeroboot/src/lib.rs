@@ -62,7 +62,9 @@ pub use zeroboot_isolation::policy::{
     Bytes, BytesError, Cpus, CpusError, Limits, Network, Policy, Protection, Protections, Rule, StormAction,
     StormPolicy,
 };
+pub use zeroboot_isolation::quotas::OpenFilesError;
 pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
+pub use zeroboot_isolation::world::LendingError;
 pub use zeroboot_runtime::function::{init, write_heavy};
 pub use zeroboot_runtime::host::{
     Account, BuildError, CopiedFrom, Cpu, DirectoryError, FaultRate, Faults, Finding, HostReport, Input,

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Trial::test("a_server_and_a_client_in_one_sandbox_find_one_another", loopback),
         Trial::test("two_sandboxes_have_a_loopback_each", siblings),
         Trial::test("the_hosts_loopback_is_another_one", hosts),
+        Trial::test("what_nobody_reads_holds_little_memory", unread),
         Trial::test("families_beyond_unix_and_the_internet_are_refused", families),
         Trial::test("without_a_network_there_is_no_socket", none),
     ])
@@ -87,6 +88,24 @@ fn hosts() -> Result<(), Failed> {
         "import socket\ntry: socket.create_connection(('127.0.0.1', {port}))\nexcept OSError as e: print(type(e).__name__)"
     );
     prints(&template(Network::Loopback)?, &code, "ConnectionRefusedError\n")
+}
+
+/// What is counted for the whole machine: with the limits that a machine usually has it is some MiB.
+fn unread() -> Result<(), Failed> {
+    let code = "
+import select, socket
+server = socket.create_server(('127.0.0.1', 8080))
+client = socket.create_connection(('127.0.0.1', 8080))
+peer, _ = server.accept()
+client.setblocking(False)
+sent = 0
+while select.select([], [client], [], 0.2)[1]:
+    try: sent += client.send(bytes(65536))
+    except BlockingIOError: pass
+print(65536 <= sent <= 1 << 20 or sent)
+peer.close()
+";
+    prints(&template(Network::Loopback)?, code, "True\n")
 }
 
 fn families() -> Result<(), Failed> {

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Trial::test("a_view_is_readable_in_its_place_and_not_writable", seen),
         Trial::test("views_may_lie_in_one_another", nested),
         Trial::test("a_view_without_a_place_is_at_its_own", same_place),
+        Trial::test("a_pipe_in_a_view_cannot_be_opened", pipes),
         Trial::test("what_cannot_be_shown_is_refused", refused),
         Trial::test("a_cause_is_told_once", words),
     ])
@@ -111,6 +112,36 @@ fn nested() -> Result<(), Failed> {
     let template =
         Template::python().read_only_at(&inner.0, "/data/empty").read_only_at(&outer.0, "/data").build()?;
     says(&template, "look('/data/empty/file'); look('/data/file')", &READ_ONLY.repeat(2))
+}
+
+fn pipes() -> Result<(), Failed> {
+    let data = Data::new("pipes")?;
+    let pipe = |path: PathBuf| -> Result<(), Failed> {
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::empty())?;
+        Ok(fs::set_permissions(&path, Permissions::from_mode(0o666))?)
+    };
+    pipe(data.0.join("empty/pipe"))?;
+    // Nobody but its owner lists it, who is somebody else where that can be; who knows a name may enter.
+    fs::write(data.0.join("empty/file"), "text\n")?;
+    fs::set_permissions(data.0.join("empty"), Permissions::from_mode(0o711))?;
+    if nix::unistd::Uid::effective().is_root() {
+        std::os::unix::fs::chown(data.0.join("empty"), Some(12_345), Some(12_345))?;
+    }
+    let template = Template::python().read_only_at(&data.0, "/data").build()?;
+    let code = "
+for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):
+    try: print(os.open('/data/empty/pipe', flags | os.O_NONBLOCK))
+    except OSError as error: print(errno.errorcode[error.errno])
+print(open('/data/empty/file').read(), end='')
+";
+    says(&template, code, &format!("{}text\n", "EACCES\n".repeat(3)))?;
+    for number in 0..64 {
+        pipe(data.0.join(number.to_string()))?;
+    }
+    match Template::python().read_only_at(&data.0, "/data").build() {
+        Err(error) if error.cause().contains("show those files and directories that are needed") => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
 }
 
 /// What is wrong and why, each once: in the whole of the words, and down the chain of sources.

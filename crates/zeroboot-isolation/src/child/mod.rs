@@ -23,6 +23,7 @@ pub use step::{Failure, Step};
 use crate::filter::{CompiledFilter, Filters};
 use crate::landlock::{LandlockError, RulePlan, restrict};
 use crate::policy::{Limits, Network, Policy, Protection, Protections, Rule, UserId};
+use crate::quotas::LEAST_OPEN_FILES;
 use crate::template::{join_session_keyring, prctl};
 
 /// Where the channel lies in a sandbox; 0 to 2 are the standard streams, and there is nothing else.
@@ -52,8 +53,6 @@ pub enum PrepareError {
     #[error(transparent)]
     Landlock(#[from] LandlockError),
 }
-
-const LEAST_OPEN_FILES: u64 = 16;
 
 /// Everything that a sandbox does to itself, decided beforehand.
 #[derive(Debug, Clone)]

@@ -68,6 +68,8 @@ steps! {
     Network = 117, "switch the loopback on";
     /// `unshare(2)`: in a shell only, while it is in the cgroup of its sandbox, which becomes the root of what that sees.
     CgroupNamespace = 118, "make a cgroup namespace";
+    /// `write(2)` to `tcp_rmem` and `tcp_wmem`: in a shell only, where the policy gives it a loopback.
+    NetworkMemory = 119, "bound the memory of its connections";
 }
 
 impl Step {

@@ -138,12 +138,18 @@ pub enum Network {
 
 /// Upper bounds on what a sandbox takes.
 ///
-/// Core dumps are always off and locked memory is always bounded by [`Limits::LOCKED_MEMORY`]; the stack limit stays
-/// what the template had, since the running stack was laid out by it. See `setrlimit(2)`.
+/// Always the same, whatever is asked: core dumps are off, locked memory is bounded by [`Limits::LOCKED_MEMORY`] and
+/// signals that wait by [`Limits::QUEUED_SIGNALS`], and there are no message queues and no better priorities. The stack
+/// limit stays what the template had, since the running stack was laid out by it. See `setrlimit(2)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Limits {
     /// Open descriptors per process. Never more than the template's own hard limit.
+    ///
+    /// Where the host is an ordinary user, never more than half of the host's own soft limit either, as it is when the
+    /// template is built, and at least 317 below it: the kernel counts descriptors that are on their way between processes for
+    /// the user, and compares with the limit of whoever sends. A sandbox that leaves many on their way then fails before
+    /// its host does. Raise the host's limit (`ulimit -n`) for more; `zeroboot` raises its own as far as it may.
     pub open_files: u64,
     /// Processes and threads of the sandbox. Enforced by its cgroup, and by the limit of its user where that is its own:
     /// the kernel counts per user, so siblings would otherwise starve one another.
@@ -166,6 +172,10 @@ pub struct Limits {
 impl Limits {
     /// What one process may keep from being swapped out (`RLIMIT_MEMLOCK`).
     pub const LOCKED_MEMORY: Bytes = Bytes::kibi(64);
+
+    /// How many signals may wait in queues and in timers (`RLIMIT_SIGPENDING`): of each sandbox where it has a user id of its
+    /// own, of all of a template where they share one.
+    pub const QUEUED_SIGNALS: u64 = 1024;
 }
 
 impl Default for Limits {

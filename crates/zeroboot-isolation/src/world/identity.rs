@@ -8,19 +8,13 @@ use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::unistd::{Gid, Uid};
 
+use super::lending::IdRange;
 use crate::policy::{Protection, Protections, UserId};
 
 /// The user and group id of the template inside its user namespace.
 ///
 /// Not 0: a script that believes to be root tries things (changing owners, for one) that then fail in odd ways.
 pub const TEMPLATE_USER: UserId = UserId(1000);
-
-/// First host id of the range that a root host lends to its sandboxes; above what login tools and other container
-/// programs hand out by default.
-const RANGE_START: u32 = 1_500_000_000;
-
-/// How many ids a root host lends.
-const RANGE_LENGTH: u32 = 65_536;
 
 /// Why the warden did not get its namespaces.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +77,7 @@ pub fn unshare(wanted: Protections) -> Result<(), UnshareError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdMap {
     /// A root host lends a range: each sandbox can have a user id of its own.
-    Range,
+    Range(IdRange),
     /// An ordinary user can only lend itself: every sandbox runs as that one id.
     Single,
 }
@@ -100,17 +94,11 @@ pub struct IdMapError {
 }
 
 impl IdMap {
-    /// What the calling process is able to lend.
-    #[must_use]
-    pub fn of_this_process() -> Self {
-        if Uid::effective().is_root() { Self::Range } else { Self::Single }
-    }
-
     /// The template's user and group id as this process sees it, where it is not its own.
     #[must_use]
     pub(crate) fn template_on_host(self) -> Option<u32> {
         match self {
-            Self::Range => Some(RANGE_START + TEMPLATE_USER.0),
+            Self::Range(range) => Some(range.first() + TEMPLATE_USER.0),
             Self::Single => None,
         }
     }
@@ -121,8 +109,8 @@ impl IdMap {
     /// [`IdMapError`] names the file.
     pub fn write(self, pid: u32) -> Result<(), IdMapError> {
         let (uids, gids) = match self {
-            Self::Range => {
-                let line = format!("0 {RANGE_START} {RANGE_LENGTH}\n");
+            Self::Range(range) => {
+                let line = format!("0 {} {}\n", range.first(), IdRange::LENGTH);
                 (line.clone(), line)
             }
             Self::Single => (

@@ -1,7 +1,7 @@
 //! The mount calls that `nix` does not wrap: `open_tree`, `move_mount`, `mount_setattr` (Linux 5.2 and 5.12).
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
@@ -16,6 +16,15 @@ struct MountAttr {
 
 const MOUNT_ATTR_RDONLY: u64 = 0x1;
 const MOUNT_ATTR_NOSUID: u64 = 0x2;
+const MOUNT_ATTR_NODEV: u64 = 0x4;
+
+/// Whether device nodes can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Devices {
+    /// As the host has it.
+    Open,
+    Closed,
+}
 
 /// A detached copy of the mounts at `path`, those below it included.
 pub(super) fn open_tree(path: &CStr) -> Result<OwnedFd, Errno> {
@@ -29,13 +38,14 @@ pub(super) fn open_tree(path: &CStr) -> Result<OwnedFd, Errno> {
 }
 
 /// Makes every mount of a detached tree read-only and without set-user-id programs.
-pub(super) fn make_read_only(tree: BorrowedFd<'_>) -> Result<(), Errno> {
-    set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, libc::AT_RECURSIVE)
+pub(super) fn make_read_only(tree: BorrowedFd<'_>, devices: Devices) -> Result<(), Errno> {
+    let devices = if devices == Devices::Closed { MOUNT_ATTR_NODEV } else { 0 };
+    set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | devices, libc::AT_RECURSIVE)
 }
 
 /// Makes the single mount behind `path` read-only.
 pub(super) fn make_root_read_only(root: BorrowedFd<'_>) -> Result<(), Errno> {
-    set_attributes(root, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, 0)
+    set_attributes(root, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0)
 }
 
 fn set_attributes(tree: BorrowedFd<'_>, attr_set: u64, flags: libc::c_int) -> Result<(), Errno> {
@@ -57,16 +67,24 @@ fn set_attributes(tree: BorrowedFd<'_>, attr_set: u64, flags: libc::c_int) -> Re
 
 /// Attaches a detached tree at `target`.
 pub(super) fn attach(tree: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
+    move_mount(tree, libc::AT_FDCWD, target, libc::MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+/// Attaches a detached tree at a place that is open, whatever its name is now.
+pub(super) fn attach_over(tree: BorrowedFd<'_>, place: BorrowedFd<'_>) -> Result<(), Errno> {
+    let flags = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree, place.as_raw_fd(), c"", flags)
+}
+
+fn move_mount(
+    tree: BorrowedFd<'_>,
+    directory: RawFd,
+    target: &CStr,
+    flags: libc::c_uint,
+) -> Result<(), Errno> {
     // SAFETY: needed since there is no wrapper for this call; both paths are valid C strings.
     let result = unsafe {
-        libc::syscall(
-            libc::SYS_move_mount,
-            tree.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_FDCWD,
-            target.as_ptr(),
-            libc::MOVE_MOUNT_F_EMPTY_PATH,
-        )
+        libc::syscall(libc::SYS_move_mount, tree.as_raw_fd(), c"".as_ptr(), directory, target.as_ptr(), flags)
     };
     Errno::result(result).map(drop)
 }

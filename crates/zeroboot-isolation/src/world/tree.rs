@@ -14,8 +14,9 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid};
 
+use super::cover::{Covers, OpenPlace, cover};
 use super::identity::{IdMap, TEMPLATE_USER};
-use super::mount as calls;
+use super::mount::{self as calls, Devices};
 
 /// Home and working directory of every sandbox.
 pub const HOME: &str = "/home/sandbox";
@@ -55,6 +56,17 @@ pub struct Bind {
     /// Where it is seen: an absolute path without `..`, and not at or below `/proc`, `/tmp`, `/var/tmp`, `/dev/shm`
     /// or [`HOME`].
     pub target: PathBuf,
+    /// Whether what is shown is looked at.
+    pub content: Content,
+}
+
+/// What may lie in a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Anything: the view is [looked through](Covers::look_through), and pipes and sockets in it are covered.
+    Any,
+    /// Programs and their libraries, trusted as `/usr` is: nobody looks.
+    Programs,
 }
 
 /// Why the file tree could not be built: the step, the path, and what the kernel answered.
@@ -70,12 +82,29 @@ pub enum TreeError {
         .0.display()
     )]
     Target(PathBuf),
-    /// A source could not be opened, or not be put in its place.
+    /// A view is neither a file nor a directory.
+    #[error("cannot show {} in the sandbox: it is neither a file nor a directory", .0.display())]
+    Special(PathBuf),
+    /// There are too many pipes and sockets in the views to cover each.
+    #[error(
+        "cannot show {} in the sandbox: there are more pipes, sockets and closed directories in it than can be covered; \
+         show those files and directories that are needed",
+        .0.display()
+    )]
+    TooManySpecial(PathBuf),
+    /// There is too much in the views to look through.
+    #[error(
+        "cannot show {} in the sandbox: there is too much in it to look for pipes and sockets; show those \
+         directories that are needed",
+        .0.display()
+    )]
+    TooManyEntries(PathBuf),
+    /// A source could not be opened, looked through, or put in its place.
     #[error("cannot show {} in the sandbox", path.display())]
     Source {
         /// The source, or the place.
         path: PathBuf,
-        /// What the kernel answered to `open_tree`, `mount_setattr` or `move_mount`.
+        /// What the kernel answered to `open_tree`, `mount_setattr`, `openat2` or `move_mount`.
         source: Errno,
     },
     /// The warden could not take the mapped user id.
@@ -120,7 +149,8 @@ enum Directory {
     No,
 }
 
-/// Builds the tree, makes it the root of this process, and detaches the host's.
+/// Builds the tree, makes it the root of this process, and detaches the host's. What of the views is covered was found ahead,
+/// in the same views.
 ///
 /// Call it as pid 1 of the new pid namespace, after the ids were mapped: `/proc` shows that namespace. Afterwards the
 /// process runs as [`TEMPLATE_USER`], with all its capabilities and the umask 022, and where it had another user id
@@ -128,12 +158,12 @@ enum Directory {
 ///
 /// # Errors
 /// [`TreeError`]. Nothing is undone: leave the process.
-pub fn build_tree(binds: &[Bind], ids: IdMap) -> Result<(), TreeError> {
+pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap) -> Result<(), TreeError> {
     if let Some(bind) = binds.iter().find(|bind| !can_be_target(&bind.target)) {
         return Err(TreeError::Target(bind.target.clone()));
     }
     mount_at("/", None, "/", MsFlags::MS_PRIVATE | MsFlags::MS_REC, "")?;
-    let opened = open_sources(binds)?;
+    let (opened, special) = open_sources(binds, covers)?;
     become_template_user(ids).map_err(TreeError::Identity)?;
     nix::sys::stat::umask(Mode::S_IWGRP | Mode::S_IWOTH);
 
@@ -143,6 +173,7 @@ pub fn build_tree(binds: &[Bind], ids: IdMap) -> Result<(), TreeError> {
     for source in &opened {
         place(root, source)?;
     }
+    cover(&special, root)?;
     for (what, below, options) in [
         ("tmpfs", "tmp", "mode=1777,size=64m"),
         ("tmpfs", "dev/shm", "mode=1777,size=64m"),
@@ -164,29 +195,32 @@ fn can_be_target(path: &Path) -> bool {
         && !COVERED.iter().any(|covered| path.starts_with(covered))
 }
 
-fn open_sources(binds: &[Bind]) -> Result<Vec<Opened>, TreeError> {
-    let mut opened = Vec::new();
+fn open_sources(binds: &[Bind], covers: &Covers) -> Result<(Vec<Opened>, Vec<OpenPlace>), TreeError> {
+    let (mut opened, mut special) = (Vec::new(), Vec::new());
     for directory in SYSTEM.iter().map(Path::new) {
         if fs::symlink_metadata(directory).is_ok_and(|found| found.is_dir()) {
-            opened.push(open_source(directory, directory)?);
+            opened.push(open_source(directory, directory, Devices::Closed)?);
         }
     }
-    let etc = ETC.iter().map(|name| Path::new("/etc").join(name));
-    let devices = DEVICES.iter().map(|name| Path::new("/dev").join(name));
-    for path in etc.chain(devices).filter(|path| path.exists()) {
-        opened.push(open_source(&path, &path)?);
+    let etc = ETC.iter().map(|name| (Path::new("/etc").join(name), Devices::Closed));
+    let devices = DEVICES.iter().map(|name| (Path::new("/dev").join(name), Devices::Open));
+    for (path, devices) in etc.chain(devices).filter(|(path, _)| path.exists()) {
+        opened.push(open_source(&path, &path, devices)?);
     }
-    for bind in binds {
-        opened.push(open_source(&bind.source, &bind.target)?);
+    for (index, bind) in binds.iter().enumerate() {
+        let source = open_source(&bind.source, &bind.target, Devices::Closed)?;
+        let failed = |errno| TreeError::Source { path: bind.source.clone(), source: errno };
+        special.extend(covers.find(index, source.tree.as_fd()).map_err(failed)?);
+        opened.push(source);
     }
-    Ok(opened)
+    Ok((opened, special))
 }
 
-fn open_source(source: &Path, target: &Path) -> Result<Opened, TreeError> {
+fn open_source(source: &Path, target: &Path, devices: Devices) -> Result<Opened, TreeError> {
     let failed = |errno| TreeError::Source { path: source.to_owned(), source: errno };
     let tree = calls::open_tree(&c_path(source)?).map_err(failed)?;
     // A device can be written to all the same: what is read-only is its node.
-    calls::make_read_only(tree.as_fd()).map_err(failed)?;
+    calls::make_read_only(tree.as_fd(), devices).map_err(failed)?;
     let directory = if source.is_dir() { Directory::Yes } else { Directory::No };
     Ok(Opened { tree, target: target.to_owned(), directory })
 }
@@ -194,7 +228,7 @@ fn open_source(source: &Path, target: &Path) -> Result<Opened, TreeError> {
 /// Takes the mapped identity; it costs no capability, since neither the old nor the new id is the namespace's root.
 fn become_template_user(ids: IdMap) -> Result<(), Errno> {
     let (user, group) = (Uid::from_raw(TEMPLATE_USER.0), Gid::from_raw(TEMPLATE_USER.0));
-    if ids == IdMap::Range {
+    if ids != IdMap::Single {
         nix::unistd::setgroups(&[])?;
     }
     nix::unistd::setresgid(group, group, group)?;
@@ -290,6 +324,6 @@ fn mount_at(
         .map_err(|source| TreeError::Mount { what, source })
 }
 
-fn c_path(path: &Path) -> Result<CString, TreeError> {
+pub(super) fn c_path(path: &Path) -> Result<CString, TreeError> {
     CString::new(path.as_os_str().as_bytes()).map_err(|_| TreeError::Path(path.to_owned()))
 }

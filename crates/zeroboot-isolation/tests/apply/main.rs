@@ -316,7 +316,7 @@ const EFFECTS: &[(Step, &[(&str, &str)])] = &[
 fn failing_step_is_the_last() -> Result<(), Failed> {
     for step in Step::ALL {
         let skipped = match step {
-            Step::Mount | Step::Network | Step::CgroupNamespace => true,
+            Step::Mount | Step::Network | Step::NetworkMemory | Step::CgroupNamespace => true,
             Step::Groups | Step::Group | Step::User => own_user() == OwnUser::No,
             _ => false,
         };

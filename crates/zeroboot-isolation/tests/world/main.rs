@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod cover;
+mod quotas;
 mod shell;
 mod tree;
 
@@ -14,12 +16,12 @@ use std::process::ExitCode;
 use common::{Forked, Outcome, forked, skip};
 use libtest_mimic::{Failed, Trial};
 use zeroboot_isolation::policy::Protections;
-use zeroboot_isolation::world::{Bind, IdMap, build_tree, unshare};
+use zeroboot_isolation::world::{Bind, Covers, IdMap, Lending, build_tree, unshare};
 
 type Test = fn() -> Result<(), Failed>;
 
 fn main() -> ExitCode {
-    let trials: [(&str, Test); 16] = [
+    let trials: [(&str, Test); 22] = [
         ("the_system_is_read_only", tree::system_is_read_only),
         ("private_places_can_be_written", tree::private_places_can_be_written),
         ("the_umask_of_the_host_does_not_matter", tree::the_umask_of_the_host_does_not_matter),
@@ -31,6 +33,12 @@ fn main() -> ExitCode {
         ("a_bind_is_seen_and_read_only", tree::bind_is_seen_and_read_only),
         ("a_missing_source_is_named", tree::missing_source_is_named),
         ("a_bind_that_would_be_hidden_is_refused", tree::hidden_bind_is_refused),
+        ("no_pipe_and_no_socket_of_a_view_can_be_opened", cover::nothing_special_can_be_opened),
+        ("no_device_of_a_view_can_be_opened", cover::no_device_can_be_opened),
+        ("what_is_trusted_is_not_looked_through", cover::what_is_trusted_is_not_looked_through),
+        ("more_than_can_be_covered_is_refused", cover::more_than_can_be_covered_is_refused),
+        ("a_host_keeps_signals_for_itself", quotas::host_keeps_signals),
+        ("what_nobody_makes_is_closed", quotas::what_nobody_makes_is_closed),
         ("lent_capabilities_survive_an_exec", tree::lent_capabilities_survive_an_exec),
         ("a_sealed_template_joins_a_parked_shell", shell::sealed_template_joins),
         ("only_a_settled_shell_can_be_joined", shell::only_a_settled_shell_can_be_joined),
@@ -51,14 +59,15 @@ fn unless_forbidden(test: Test) -> Result<(), Failed> {
 /// Runs `body` as pid 1 of a new world.
 fn in_world(binds: &[Bind], body: impl FnOnce() -> Outcome) -> Result<(), Failed> {
     before_the_tree(|ids| {
-        build_tree(binds, ids)?;
+        build_tree(binds, &Covers::look_through(binds)?, ids)?;
         body()
     })
 }
 
 /// Runs `body` as pid 1 of new namespaces whose ids are mapped.
 fn before_the_tree(body: impl FnOnce(IdMap) -> Outcome) -> Result<(), Failed> {
-    let ids = IdMap::of_this_process();
+    let lending = Lending::of_this_process()?;
+    let ids = lending.map();
     let (mut unshared_here, mut unshared) = std::io::pipe()?;
     let (mut mapped, mut mapped_here) = std::io::pipe()?;
     let first = Forked::start(|| {

@@ -11,7 +11,9 @@ use libtest_mimic::Failed;
 use nix::errno::Errno;
 use nix::unistd::{User, gethostname, getuid};
 use zeroboot_isolation::template::KEPT;
-use zeroboot_isolation::world::{Bind, HOME, TEMPLATE_USER, TreeError, build_tree, lend_capabilities};
+use zeroboot_isolation::world::{
+    Bind, Content, Covers, HOME, TEMPLATE_USER, TreeError, build_tree, lend_capabilities,
+};
 
 use super::common::{Outcome, ensure};
 use super::{before_the_tree, in_world};
@@ -75,7 +77,7 @@ pub(crate) fn private_places_can_be_written() -> Result<(), Failed> {
 pub(crate) fn the_umask_of_the_host_does_not_matter() -> Result<(), Failed> {
     before_the_tree(|ids| {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-        build_tree(&[], ids)?;
+        build_tree(&[], &Covers::default(), ids)?;
         fs::write("/tmp/new", "")?;
         for (path, wanted) in [("/", 0o755), ("/etc", 0o755), ("/etc/passwd", 0o644), ("/tmp/new", 0o644)] {
             let mode = fs::metadata(path)?.mode() & 0o7777;
@@ -204,7 +206,11 @@ pub(crate) fn bind_is_seen_and_read_only() -> Result<(), Failed> {
     // A place where the host has devices is a place like any other.
     let owned = [tempfile::tempdir()?, tempfile::tempdir_in("/dev/shm")?];
     let [host, memory] = [open_to_all(owned[0].path())?, open_to_all(owned[1].path())?];
-    let bind = |source: &Path, target: &str| Bind { source: source.to_owned(), target: target.into() };
+    let bind = |source: &Path, target: &str| Bind {
+        source: source.to_owned(),
+        target: target.into(),
+        content: Content::Any,
+    };
     let binds = [bind(&host, "/data/in"), bind(&host.join("file"), "/opt/one"), bind(&memory, "/memory")];
     in_world(&binds, || {
         for file in ["/data/in/file", "/opt/one", "/memory/file"] {
@@ -224,8 +230,8 @@ pub(crate) fn bind_is_seen_and_read_only() -> Result<(), Failed> {
 }
 
 pub(crate) fn missing_source_is_named() -> Result<(), Failed> {
-    let bind = Bind { source: "/does/not/exist".into(), target: "/data".into() };
-    before_the_tree(|ids| match build_tree(&[bind], ids) {
+    let bind = Bind { source: "/does/not/exist".into(), target: "/data".into(), content: Content::Any };
+    before_the_tree(|ids| match build_tree(&[bind], &Covers::default(), ids) {
         Err(error @ TreeError::Source { source: Errno::ENOENT, .. }) => {
             ensure(error.to_string().contains("/does/not/exist"), || error.to_string())
         }
@@ -246,16 +252,17 @@ pub(crate) fn hidden_bind_is_refused() -> Result<(), Failed> {
         "/a/../b",
     ];
     for target in targets {
-        let bind = Bind { source: "/usr".into(), target: target.into() };
-        before_the_tree(|ids| match build_tree(&[bind], ids) {
+        let bind = Bind { source: "/usr".into(), target: target.into(), content: Content::Any };
+        before_the_tree(|ids| match build_tree(&[bind], &Covers::default(), ids) {
             Err(TreeError::Target(path)) if path == Path::new(target) => Ok(()),
             other => Err(format!("{target}: {other:?}").into()),
         })?;
     }
     // The control: a neighbour of a private place.
-    in_world(&[Bind { source: "/usr".into(), target: "/home/sandbox2".into() }], || {
-        ensure(Path::new("/home/sandbox2/bin").is_dir(), || "nothing is there".to_owned())
-    })
+    in_world(
+        &[Bind { source: "/usr".into(), target: "/home/sandbox2".into(), content: Content::Programs }],
+        || ensure(Path::new("/home/sandbox2/bin").is_dir(), || "nothing is there".to_owned()),
+    )
 }
 
 pub(crate) fn lent_capabilities_survive_an_exec() -> Result<(), Failed> {

@@ -92,8 +92,10 @@ impl<What> TemplateBuilder<What> {
     /// Shows a file or directory of the host, read-only, at the same path; what is mounted below it as well. All that is
     /// shown anyway: `/usr`, the interpreter with its packages, certificates, time zones.
     ///
-    /// Sandboxes look at it with ids of their own: where the host is root, everybody must be allowed to read it. A socket
-    /// in a directory can be connected to, read-only or not.
+    /// Sandboxes look at it with ids of their own: where the host is root, everybody must be allowed to read it. No device
+    /// node in it can be opened, and no pipe and no socket that is there when the template is built; one that the host makes
+    /// later can. A directory is looked through for these, which takes some 30 ms for 50,000 files, and cannot be shown where it
+    /// holds more than 64 of them, or more than a million entries.
     #[must_use]
     pub fn read_only(mut self, path: impl Into<PathBuf>) -> Self {
         self.views.push(View { source: path.into(), destination: None });

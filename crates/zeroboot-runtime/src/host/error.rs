@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use zeroboot_fork::StepFailure;
+use zeroboot_isolation::quotas::OpenFilesError;
 use zeroboot_isolation::seal::SealError;
-use zeroboot_isolation::world::IdMapError;
+use zeroboot_isolation::world::{IdMapError, LendingError};
 
 use super::interpreter::InterpreterError;
 use super::view::ViewError;
@@ -65,6 +66,9 @@ pub enum BuildError {
     /// This process's own namespaces.
     #[error(transparent)]
     OwnNamespaces(#[from] SealError),
+    /// This process's limit of open files.
+    #[error(transparent)]
+    OpenFiles(#[from] OpenFilesError),
     /// Talking to the warden or the template.
     #[error("talking to the {peer} failed")]
     Talk {
@@ -73,6 +77,9 @@ pub enum BuildError {
         /// Why.
         source: Errno,
     },
+    /// User ids to lend to the sandboxes.
+    #[error(transparent)]
+    Lending(#[from] LendingError),
     /// The user ids of the new user namespace.
     #[error(transparent)]
     UserIds(#[from] IdMapError),
@@ -148,6 +155,8 @@ impl BuildError {
         match self {
             Self::Interpreter(error) => error.remedy(),
             Self::View(error) => Some(error.remedy()),
+            Self::OpenFiles(error) => error.remedy(),
+            Self::Lending(error) => Some(error.remedy()),
             Self::WarmFile { .. } => Some("check the path".to_owned()),
             Self::WarmUp { cause, .. } if cause.starts_with("ModuleNotFoundError") => {
                 Some("install the module for this interpreter, or choose another one".to_owned())

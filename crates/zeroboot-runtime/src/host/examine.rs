@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use nix::unistd::{Gid, Uid};
 use serde::Serialize;
 use zeroboot_isolation::policy::{Bytes, Cpus, Policy, Protection, Rule};
 use zeroboot_isolation::seal::Missing;
@@ -64,7 +65,7 @@ fn examine() -> HostReport {
         Ok((template, outcome)) => findings.extend(of_a_sandbox(&template, &outcome)),
         Err(error) => findings.push(broken("sandbox", &error)),
     }
-    findings.push(python());
+    findings.extend([groups(), core_pattern(), python()]);
     HostReport { kernel: kernel.trim().to_owned(), strict: is_strict, findings }
 }
 
@@ -154,6 +155,58 @@ fn cgroup() -> [Finding; 3] {
     }
 }
 
+/// Groups of this user that its sandboxes keep: who maps only itself into a user namespace may not drop them.
+fn groups() -> Finding {
+    const WHAT: &str = "no other groups";
+    if Uid::effective().is_root() {
+        return holds(WHAT, "each sandbox leaves all".to_owned());
+    }
+    let own = Gid::effective();
+    match nix::unistd::getgroups() {
+        Err(errno) => missing(WHAT, &format!("cannot be read: {errno}"), None),
+        Ok(groups) => match groups.iter().filter(|group| **group != own).count() {
+            0 => holds(WHAT, "this user has none".to_owned()),
+            count => missing(
+                WHAT,
+                &format!("what {count} other groups of this user may read can be read where it is shown"),
+                Some("run as root, or as a user without other groups (setpriv --clear-groups)"),
+            ),
+        },
+    }
+}
+
+fn core_pattern() -> Finding {
+    match std::fs::read_to_string("/proc/sys/kernel/core_pattern") {
+        Ok(pattern) => of_core_pattern(pattern.trim()),
+        Err(error) => missing(CORE_PATTERN, &format!("cannot be read: {error}"), None),
+    }
+}
+
+const CORE_PATTERN: &str = "core pattern";
+
+/// Whether the host has something started or called where a process crashes, and what keeps that away from sandboxes.
+fn of_core_pattern(pattern: &str) -> Finding {
+    let plain = Some("set kernel.core_pattern to the name of a file");
+    match pattern.as_bytes().first() {
+        Some(b'|') => missing(
+            CORE_PATTERN,
+            &format!(
+                "a crash starts a program of the host ({pattern}); in a sandbox the limit of 1 for core files holds it"
+            ),
+            plain,
+        ),
+        Some(b'@') => missing(
+            CORE_PATTERN,
+            &format!(
+                "a crash calls a server of the host ({pattern}), which no limit holds: it gets the memory of programs that \
+                 sandboxes execute"
+            ),
+            plain,
+        ),
+        _ => holds(CORE_PATTERN, "a file, which no sandbox writes".to_owned()),
+    }
+}
+
 fn python() -> Finding {
     match Interpreter::probe(Path::new("python3")) {
         Ok(interpreter) => {
@@ -170,4 +223,22 @@ fn holds(what: &'static str, detail: String) -> Finding {
 
 fn missing(what: &'static str, detail: &str, remedy: Option<&str>) -> Finding {
     Finding { what, holds: false, detail: detail.to_owned(), remedy: remedy.map(str::to_owned) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_or_a_server_for_crashes_is_a_warning() {
+        for pattern in ["|/usr/lib/handler %p", "@/run/crashes.socket", "@@/run/crashes.socket"] {
+            let finding = of_core_pattern(pattern);
+            let said = finding.detail.contains(pattern) && finding.remedy.is_some();
+            assert!(!finding.holds && said, "{finding:?}");
+        }
+        assert!(of_core_pattern("|x").detail.contains("limit of 1"));
+        for pattern in ["core", "/var/crash/core.%p", ""] {
+            assert!(of_core_pattern(pattern).holds, "{pattern}");
+        }
+    }
 }

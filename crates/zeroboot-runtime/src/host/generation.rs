@@ -10,8 +10,9 @@ use tracing::{debug, debug_span};
 use zeroboot_fork::fd;
 use zeroboot_isolation::cgroup::{Controller, Controllers, GroupReader};
 use zeroboot_isolation::policy::{Policy, Protection, Protections, Rule, StormAction};
+use zeroboot_isolation::quotas::open_files;
 use zeroboot_isolation::seal::SealReader;
-use zeroboot_isolation::world::IdMap;
+use zeroboot_isolation::world::{IdMap, Lending};
 
 use super::controls::{Controls, Hearing, warden_says};
 use super::embedded::WARDEN;
@@ -30,6 +31,8 @@ pub(super) struct Generation {
     controls: Option<Controls>,
     warden: Option<OwnedFd>,
     process: Child,
+    /// The user ids of its sandboxes: given back after they are gone.
+    _lending: Lending,
     seals: SealReader,
     /// Once it serves.
     meter: Option<Meter>,
@@ -45,7 +48,9 @@ impl Generation {
     /// Builds one: namespaces, file tree, program, warm-up, audit, seal.
     pub(super) fn build(recipe: &Recipe, metrics: &Arc<Metrics>) -> Result<Self, BuildError> {
         let _span = debug_span!("build").entered();
-        let ids = IdMap::of_this_process();
+        let lending = Lending::of_this_process()?;
+        let ids = lending.map();
+        let policy = recipe.policy.open_files(open_files(recipe.policy.limits.open_files, ids)?);
         let (setup, extras) = recipe.setup(ids, bounds(&recipe.policy, ids)?)?;
         let (warden, far_warden) = fd::pair().map_err(resource("the warden's socket"))?;
         let (control, far_control) = fd::pair().map_err(resource("the control socket"))?;
@@ -54,11 +59,11 @@ impl Generation {
 
         let seals = SealReader::new()?;
         let process = start_warden(far_warden)?;
-        let policy = recipe.policy;
         let mut generation = Self {
             controls: None,
             warden: Some(warden),
             process,
+            _lending: lending,
             seals,
             meter: None,
             policy,
@@ -77,7 +82,7 @@ impl Generation {
         let first = serde_json::to_vec(&TemplateSetup {
             huge_heap_bytes: recipe.huge_heap(),
             template_processes: recipe.processes,
-            ..TemplateSetup::new(&recipe.policy, ids, controllers, rehearsal.len())
+            ..TemplateSetup::new(&policy, ids, controllers, rehearsal.len())
         })
         .map_err(|error| BuildError::Resource { what: "the setup", source: error.into() })?;
         for packet in [first].iter().chain(&rehearsal) {

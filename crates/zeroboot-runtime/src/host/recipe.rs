@@ -13,7 +13,7 @@ use super::embedded::{LIBRARY, PYTHON, WARDEN};
 use super::error::BuildError;
 use super::interpreter::Interpreter;
 use crate::function::{FUNCTION_VARIABLE, PROBE};
-use crate::protocol::{CgroupSetup, Job, JobError, Program, SETUP_LIMIT, Setup, When};
+use crate::protocol::{CgroupSetup, Job, JobError, Program, SETUP_LIMIT, Setup, SetupBind, When};
 
 /// How the bootstrap is read: the fourth of the inherited descriptors.
 const LOADER: &str = "import os; exec(compile(open(int(os.environ['ZEROBOOT_FDS'].split(',')[3]), 'rb', \
@@ -104,7 +104,12 @@ impl Recipe {
         ids: IdMap,
         cgroup: Option<CgroupSetup>,
     ) -> Result<(Vec<u8>, Vec<OwnedFd>), BuildError> {
-        let mut binds = self.views.clone();
+        let view = |(source, place): &(PathBuf, PathBuf)| SetupBind {
+            source: source.clone(),
+            place: place.clone(),
+            is_programs: false,
+        };
+        let mut binds: Vec<_> = self.views.iter().map(view).collect();
         let mut environment = vec![
             ("PATH".to_owned(), self.path()),
             ("HOME".to_owned(), HOME.to_owned()),
@@ -117,7 +122,11 @@ impl Recipe {
                 environment.extend(ONE_THREAD.map(|name| (name.to_owned(), "1".to_owned())));
                 // Or each sandbox would look up, and write down, the functions that the template has not called yet.
                 environment.push(("LD_BIND_NOW".to_owned(), "1".to_owned()));
-                binds.extend(interpreter.needs().iter().map(|path| (path.clone(), path.clone())));
+                binds.extend(interpreter.needs().iter().map(|path| SetupBind {
+                    source: path.clone(),
+                    place: path.clone(),
+                    is_programs: true,
+                }));
                 let mut extras = vec![library()?, reopen(PYTHON.file())?];
                 if let Some(path) = warm {
                     let file = File::open(path)
@@ -142,10 +151,13 @@ impl Recipe {
             }
         };
         // A view hides what was shown at or below its place before: the outer ones come first.
-        binds.sort_by_key(|(_, place)| place.components().count());
+        binds.sort_by_key(|bind| bind.place.components().count());
         environment.extend(self.environment.iter().cloned());
         let setup = Setup {
-            range: ids == IdMap::Range,
+            first_id: match ids {
+                IdMap::Range(range) => Some(range.first()),
+                IdMap::Single => None,
+            },
             binds,
             program,
             arguments,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use zeroboot_isolation::cgroup::{Controller, Controllers};
 use zeroboot_isolation::policy::{Bytes, Cpus, Limits, Network, Policy, Protections};
-use zeroboot_isolation::world::IdMap;
+use zeroboot_isolation::world::{Bind, Content, IdMap, IdRange};
 
 /// The longest text that a warden or template sends about a failure, in bytes.
 pub const TEXT_LIMIT: usize = 8 * 1024;
@@ -20,10 +20,10 @@ pub const SETUP_LIMIT: usize = 128 * 1024;
 /// warm-up prints, then `extras`, whose numbers the template finds in `ZEROBOOT_FDS` after those of control and link.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Setup {
-    /// Whether the host lends a range of user ids (a root host) or only its own.
-    pub range: bool,
-    /// Views of the host's files: source, and place in the tree.
-    pub binds: Vec<(PathBuf, PathBuf)>,
+    /// The first user id of the range that the host lends (a root host); none: it lends its own only.
+    pub first_id: Option<u32>,
+    /// What of the host's files is shown, the outer places first.
+    pub binds: Vec<SetupBind>,
     /// The program that becomes the template.
     pub program: Program,
     /// Its arguments, without its own name.
@@ -44,6 +44,17 @@ pub struct Setup {
     pub protections: [u32; 2],
     /// Whether a sandbox has a loopback of its own.
     pub loopback: bool,
+}
+
+impl Setup {
+    /// The user ids that the host lends; `None` where it says nonsense.
+    #[must_use]
+    pub fn ids(&self) -> Option<IdMap> {
+        match self.first_id {
+            None => Some(IdMap::Single),
+            Some(first) => IdRange::starting_at(first).map(IdMap::Range),
+        }
+    }
 }
 
 /// What each sandbox's cgroup bounds.
@@ -90,6 +101,29 @@ impl CgroupSetup {
     }
 }
 
+/// A view of a file or directory of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetupBind {
+    /// What is shown.
+    pub source: PathBuf,
+    /// Where, in the tree.
+    pub place: PathBuf,
+    /// Whether it holds programs and their libraries, and nothing that has to be looked for.
+    pub is_programs: bool,
+}
+
+impl SetupBind {
+    /// What the tree is told about it.
+    #[must_use]
+    pub fn bind(&self) -> Bind {
+        Bind {
+            source: self.source.clone(),
+            target: self.place.clone(),
+            content: if self.is_programs { Content::Programs } else { Content::Any },
+        }
+    }
+}
+
 /// Which program becomes the template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Program {
@@ -133,7 +167,7 @@ impl TemplateSetup {
         let limits = &policy.limits;
         let bounded = group.is_some_and(|group| group.has(Controller::Memory));
         Self {
-            own_user: ids == IdMap::Range,
+            own_user: ids != IdMap::Single,
             open_files: limits.open_files,
             processes: limits.processes,
             file_bytes: limits.file_size.map(|size| size.0),

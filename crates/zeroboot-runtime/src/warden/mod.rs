@@ -28,11 +28,13 @@ use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::{ForkError, ForkOptions, ForkPlan, Forked, PrepareError, StepFailure};
 use zeroboot_isolation::cgroup::{self, Controllers, Group, GroupError, LeafError, Leaves, LeavesError};
 use zeroboot_isolation::policy::{Protection, Protections};
+use zeroboot_isolation::quotas::{self, QuotaError};
 use zeroboot_isolation::shell::ShellPlanError;
 use zeroboot_isolation::world::{IdMap, LendError, TreeError, UnshareError};
 
 use crate::protocol::{FromWarden, MadeGroup, NoGroup, SETUP_LIMIT, Setup, ToWarden};
 use crate::words;
+use world::Views;
 
 /// Why there is no template: told to the host in words.
 #[derive(Debug, thiserror::Error)]
@@ -43,10 +45,14 @@ enum WardenError {
     Setup(#[from] serde_json::Error),
     #[error("a packet came with the wrong number of descriptors")]
     Descriptors,
+    #[error("the setup lends user ids that there are not")]
+    Ids,
     #[error("the host has gone")]
     HostGone,
     #[error("cannot copy the descriptor of the cgroup")]
     Copy(#[source] std::io::Error),
+    #[error(transparent)]
+    Quotas(#[from] QuotaError),
     #[error(transparent)]
     Unshare(#[from] UnshareError),
     #[error("telling the host failed")]
@@ -118,8 +124,11 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
     let host_process = zeroboot_fork::pidfd_open(host_process).map_err(failed("opening the host's pidfd"))?;
     let (setup, fds) = receive_setup(host)?;
     let mut plan = ForkPlan::prepare(ForkOptions::default())?;
-    // Before the namespaces: it is made with the host's own rights.
+    // Before the namespaces: both with the host's own rights.
     let group = make_group(&setup)?;
+    let views = Views::look_through(&setup)?;
+    // Before them, too: they take their maxima from this process.
+    quotas::leave_room()?;
     zeroboot_isolation::world::unshare(Protections::from_bits(setup.protections))?;
     let made = group.as_ref().map(|group| {
         group.as_ref().map(|group| MadeGroup {
@@ -154,7 +163,8 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
             let group = group.map(Group::into_directory).transpose().map_err(WardenError::Copy)?;
             fresh.repair()?;
             fresh.restore_signals()?;
-            second_stage(host, &host_process, &alive, &setup, group, fds).map(|()| ExitCode::SUCCESS)
+            second_stage(host, &host_process, &alive, (&setup, &views), group, fds)
+                .map(|()| ExitCode::SUCCESS)
         }
     }
 }
@@ -163,11 +173,14 @@ fn first_stage(host: BorrowedFd<'_>) -> Result<ExitCode, WardenError> {
 fn make_group(setup: &Setup) -> Result<Result<Option<Group>, GroupError>, WardenError> {
     let Some(asked) = &setup.cgroup else { return Ok(Ok(None)) };
     let needed = Controllers::from_bits(asked.needed);
-    let ids = if setup.range { IdMap::Range } else { IdMap::Single };
-    match Group::make(asked.wanted(), needed, ids) {
+    match Group::make(asked.wanted(), needed, ids(setup)?) {
         Err(error) if needed != Controllers::NONE => Err(error.into()),
         made => Ok(made.map(Some)),
     }
+}
+
+fn ids(setup: &Setup) -> Result<IdMap, WardenError> {
+    setup.ids().ok_or(WardenError::Ids)
 }
 
 fn receive_setup(host: BorrowedFd<'_>) -> Result<(Setup, Vec<OwnedFd>), WardenError> {
@@ -184,14 +197,15 @@ fn second_stage(
     host: BorrowedFd<'_>,
     host_process: &OwnedFd,
     first_stage: &OwnedFd,
-    setup: &Setup,
+    (setup, views): (&Setup, &Views),
     group: Option<OwnedFd>,
     fds: Vec<OwnedFd>,
 ) -> Result<(), WardenError> {
     if Protections::from_bits(setup.protections).wants(Protection::CgroupNamespace) {
         cgroup::enter_namespace().map_err(failed("making a cgroup namespace"))?;
     }
-    world::build(setup)?;
+    world::build(setup, views)?;
+    quotas::close_unused()?;
     die_with(first_stage)?;
     let leaves = match (group, &setup.cgroup) {
         (Some(group), Some(asked)) => Some(Leaves::prepare(group, asked.wanted(), &asked.limits())?),

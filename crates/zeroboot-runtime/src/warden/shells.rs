@@ -25,11 +25,20 @@ const USERS: u32 = 50_000;
 pub(super) struct Parking {
     fork: ForkPlan,
     policy: Policy,
-    range: bool,
+    users: Users,
     next: u64,
     leaves: Option<Leaves>,
     /// Leaves in which the kernel still counted a process when they were to be removed.
     remains: Vec<Leaf>,
+}
+
+/// Which users sandboxes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Users {
+    /// Each is one of its own.
+    Own,
+    /// All are the template's.
+    Templates,
 }
 
 /// A shell that waits.
@@ -57,10 +66,11 @@ impl Parking {
             signals: SignalHandlers::Clear,
             ..ForkOptions::default()
         })?;
+        let users = if setup.first_id.is_some() { Users::Own } else { Users::Templates };
         let mut policy = Policy::strict().tmp(Bytes(setup.tmp_bytes));
         policy.protections = Protections::from_bits(setup.protections);
         policy.network = network;
-        Ok(Self { fork, policy, range: setup.range, next: 0, leaves, remains: Vec::new() })
+        Ok(Self { fork, policy, users, next: 0, leaves, remains: Vec::new() })
     }
 
     /// Makes one, and waits until it can be joined.
@@ -96,7 +106,7 @@ impl Parking {
     }
 
     fn user(&self, number: u64) -> UserId {
-        if !self.range {
+        if self.users == Users::Templates {
             return TEMPLATE_USER;
         }
         let index = u32::try_from(number % u64::from(USERS)).unwrap_or_default();

@@ -5,17 +5,29 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-use zeroboot_isolation::world::{Bind, HOME, IdMap, build_tree, lend_capabilities};
+use zeroboot_isolation::world::{Bind, Covers, HOME, build_tree, lend_capabilities};
 
-use super::{WardenError, failed};
+use super::{WardenError, failed, ids};
 use crate::FDS_VARIABLE;
-use crate::protocol::{Program, Setup};
+use crate::protocol::{Program, Setup, SetupBind};
 
-pub(super) fn build(setup: &Setup) -> Result<(), WardenError> {
-    let bind =
-        |(source, target): &(PathBuf, PathBuf)| Bind { source: source.clone(), target: target.clone() };
-    let binds: Vec<Bind> = setup.binds.iter().map(bind).collect();
-    build_tree(&binds, if setup.range { IdMap::Range } else { IdMap::Single })?;
+/// What is shown of the host's files, and what of that is to be covered. With the host's own rights: before the namespaces.
+#[derive(Debug)]
+pub(super) struct Views {
+    binds: Vec<Bind>,
+    covers: Covers,
+}
+
+impl Views {
+    pub(super) fn look_through(setup: &Setup) -> Result<Self, WardenError> {
+        let binds: Vec<Bind> = setup.binds.iter().map(SetupBind::bind).collect();
+        let covers = Covers::look_through(&binds)?;
+        Ok(Self { binds, covers })
+    }
+}
+
+pub(super) fn build(setup: &Setup, views: &Views) -> Result<(), WardenError> {
+    build_tree(&views.binds, &views.covers, ids(setup)?)?;
     // Changing the user id has made this process non-dumpable; shells, its forks, must be looked at to be joined.
     nix::sys::prctl::set_dumpable(true).map_err(failed("becoming dumpable"))?;
     Ok(lend_capabilities()?)
