@@ -16,7 +16,8 @@ use zeroboot_attack::suite::Commands;
 pub(crate) struct Arguments {
     /// The sandbox: a shell command that runs the Python program which it reads from standard input.
     ///
-    /// Never one that is no sandbox. Without it, the attacks are listed, with the layers that stop each.
+    /// Never one that is no sandbox. {shown} becomes a directory with a device and a named pipe, for the sandbox to show
+    /// read-only at /opt/shown. Without a command the attacks are listed, with the layers that stop each.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) sandbox: Option<String>,
     /// The same in two sandboxes at once, as close to each other as they can be; otherwise --sandbox runs twice.

@@ -8,10 +8,13 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+use std::path::Path;
 use std::thread;
 
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use nix::unistd::mkfifo;
 use serde::Serialize;
 use tempfile::TempDir;
 
@@ -59,6 +62,8 @@ struct Words {
     calls: Vec<String>,
     /// Device and inode: a directory of the same name may be the sandbox's own.
     root_home: [u64; 2],
+    /// A directory for a sandbox to show, as its owner has it.
+    shown: String,
 }
 
 impl Bait {
@@ -85,6 +90,9 @@ impl Bait {
         let listener = UnixListener::bind(&socket).map_err(failed("a unix socket"))?;
         greet(move || listener.accept().map(|(stream, _)| stream));
 
+        let shown = directory.path().join("shown");
+        lay_out_shown(&shown).map_err(failed("a directory to be shown"))?;
+
         let name = format!("zeroboot-attack-{random}");
         let listener = SocketAddr::from_abstract_name(&name)
             .and_then(|address| UnixListener::bind_addr(&address))
@@ -107,6 +115,7 @@ impl Bait {
             secret_reversed: secret.chars().rev().collect(),
             calls,
             root_home: fs::metadata("/root").map(|found| [found.dev(), found.ino()]).unwrap_or_default(),
+            shown: shown.display().to_string(),
         };
         Ok(Self { secret, words, _directory: directory, _datagrams: datagrams })
     }
@@ -116,10 +125,32 @@ impl Bait {
         &self.secret
     }
 
+    /// A directory with a named pipe and, where the suite may make one, a device that reads as zeroes.
+    pub fn shown(&self) -> &str {
+        &self.words.shown
+    }
+
     /// What the programs are told.
     pub fn words(&self) -> String {
         serde_json::json!(self.words).to_string()
     }
+}
+
+fn lay_out_shown(directory: &Path) -> io::Result<()> {
+    fs::create_dir(directory)?;
+    let everybody = Mode::from_bits_truncate(0o666);
+    let (pipe, zero) = (directory.join("pipe"), directory.join("zero"));
+    mkfifo(&pipe, everybody)?;
+    let mut open = vec![directory.to_owned(), pipe];
+    // Only the host's root makes devices. An attack says so itself where there is none.
+    if mknod(&zero, SFlag::S_IFCHR, everybody, makedev(1, 5)).is_ok() {
+        open.push(zero);
+    }
+    for path in open {
+        // Whatever the mask is.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
+    }
+    Ok(())
 }
 
 fn serve(address: &str) -> io::Result<u16> {
