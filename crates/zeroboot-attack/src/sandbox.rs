@@ -76,6 +76,10 @@ struct State {
     open_streams: usize,
 }
 
+/// What the command finds beside the secret: a descriptor of the root directory, as many open files as an ordinary login
+/// has, and real-time priorities where the suite may give them.
+const HOST: &str = "exec 9</; ulimit -S -n 1024; ulimit -r 99 2>/dev/null";
+
 /// More lines than any attack says.
 const MOST_SAID: usize = 1024;
 
@@ -96,10 +100,7 @@ impl Running {
     /// [`StartError`].
     pub fn start(command: &str, program: String, bait: &Bait) -> Result<Self, StartError> {
         let mut child = Command::new("sh")
-            .args([
-                "-c",
-                &format!("exec 9</\nulimit -r 99 2>/dev/null\n{}", command.replace("{shown}", bait.shown())),
-            ])
+            .args(["-c", &format!("{HOST}\n{}", command.replace("{shown}", bait.shown()))])
             .env(SECRET_VARIABLE, bait.secret())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
