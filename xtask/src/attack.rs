@@ -53,7 +53,18 @@ const ARENA: &str = "crates/zeroboot-attack/arena/machine.py";
 /// the attack on the deadline itself waits for 45 seconds. And limits, since there the kernel can bound a whole sandbox.
 const IN_MACHINE: &str = " --timeout 40s --memory 256M --cpus 1.0";
 
-/// Runs the suite with these arguments and ends as it ended.
+/// Attacks for which a sandbox with a loopback of its own has other walls, since it makes sockets.
+const WITH_LOOPBACK: [&str; 7] = [
+    "network/odd-protocols",
+    "network/raw-packets",
+    "network/link-layer",
+    "network/reach-loopback",
+    "network/route-out",
+    "channels/loopback",
+    "channels/abstract-name",
+];
+
+/// Runs the suite with these arguments and ends as it ended; without arguments, some of it with a loopback afterwards.
 pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
     let target = build(root)?;
     // What an ordinary user's controls reach depends on the machine more than on the attacks.
@@ -62,8 +73,8 @@ pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
     if let Some(file) = &expected {
         fs::write(file, unproven::lines()).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    let command = command(&target);
-    let status = suite(&target, &command, &open_layers(&target, "")?)
+    let (open, command) = (open_layers(&target, "")?, command(&target));
+    let status = suite(&target, &command, &open)
         .args(["--control", &format!("{command} --waive {{waived}} -"), "--waivable", WAIVABLE])
         .args(["--control-pair", &format!("{command} --count 2 --parallel 2 --waive {{waived}} -")])
         .args(["--arena", &format!("python3 '{}'", root.join(ARENA).display())])
@@ -74,6 +85,15 @@ pub(crate) fn run(root: &Path, args: &[OsString]) -> anyhow::Result<ExitCode> {
         .current_dir(root)
         .status()
         .context("cannot start the attack suite")?;
+    let status = if status.success() && args.is_empty() {
+        println!("\nwith a loopback:");
+        suite(&target, &format!("{command} --network loopback"), &open)
+            .args(["--attack", &WITH_LOOPBACK.join(",")])
+            .status()
+            .context("cannot start the attack suite")?
+    } else {
+        status
+    };
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
