@@ -239,6 +239,16 @@ def keep_in_flight(number, most):
     return count, kept
 
 
+def shown(node):
+    """The path of what the host has laid out in a directory to be shown; a sandbox without a tree of its own has it in its place."""
+    if node not in CANARY["nodes"]:
+        skipped("the host could not make it")
+    directory = "/opt/shown" if os.path.isdir("/opt/shown") else CANARY["shown"]
+    if not os.path.isdir(directory):
+        skipped("no directory is shown")
+    return os.path.join(directory, node)
+
+
 def reap(pids):
     """Ends these children, and collects them."""
     for pid in pids:

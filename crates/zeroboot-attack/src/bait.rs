@@ -64,6 +64,8 @@ struct Words {
     root_home: [u64; 2],
     /// A directory for a sandbox to show, as its owner has it.
     shown: String,
+    /// What is in it.
+    nodes: Vec<&'static str>,
 }
 
 impl Bait {
@@ -91,7 +93,7 @@ impl Bait {
         greet(move || listener.accept().map(|(stream, _)| stream));
 
         let shown = directory.path().join("shown");
-        lay_out_shown(&shown).map_err(failed("a directory to be shown"))?;
+        let nodes = lay_out_shown(&shown).map_err(failed("a directory to be shown"))?;
 
         let name = format!("zeroboot-attack-{random}");
         let listener = SocketAddr::from_abstract_name(&name)
@@ -116,6 +118,7 @@ impl Bait {
             calls,
             root_home: fs::metadata("/root").map(|found| [found.dev(), found.ino()]).unwrap_or_default(),
             shown: shown.display().to_string(),
+            nodes,
         };
         Ok(Self { secret, words, _directory: directory, _datagrams: datagrams })
     }
@@ -136,21 +139,21 @@ impl Bait {
     }
 }
 
-fn lay_out_shown(directory: &Path) -> io::Result<()> {
+/// The names of what could be made: an attack says itself what it lacks.
+fn lay_out_shown(directory: &Path) -> io::Result<Vec<&'static str>> {
     fs::create_dir(directory)?;
     let everybody = Mode::from_bits_truncate(0o666);
-    let (pipe, zero) = (directory.join("pipe"), directory.join("zero"));
-    mkfifo(&pipe, everybody)?;
-    let mut open = vec![directory.to_owned(), pipe];
-    // Only the host's root makes devices. An attack says so itself where there is none.
-    if mknod(&zero, SFlag::S_IFCHR, everybody, makedev(1, 5)).is_ok() {
-        open.push(zero);
+    mkfifo(&directory.join("pipe"), everybody)?;
+    let mut nodes = vec!["pipe"];
+    // Only the host's root makes devices.
+    if mknod(&directory.join("zero"), SFlag::S_IFCHR, everybody, makedev(1, 5)).is_ok() {
+        nodes.push("zero");
     }
-    for path in open {
-        // Whatever the mask is.
-        fs::set_permissions(path, fs::Permissions::from_mode(0o777))?;
+    // Whatever the mask is.
+    for name in nodes.iter().chain(&["."]) {
+        fs::set_permissions(directory.join(name), fs::Permissions::from_mode(0o777))?;
     }
-    Ok(())
+    Ok(nodes)
 }
 
 fn serve(address: &str) -> io::Result<u16> {

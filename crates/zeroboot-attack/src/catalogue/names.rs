@@ -160,8 +160,8 @@ named! {
         OwnSocketLists = "own-socket-lists",
         /// A list of mounts that is silent about the host's paths and disks.
         OwnMountList = "own-mount-list",
-        /// No devices in what the tree shows of the host.
-        NoDevices = "no-devices",
+        /// No devices, pipes or sockets in what the tree shows of the host.
+        NoSpecialFiles = "no-special-files",
         /// A supervisor that returns when the sandbox has ended or its time is over, whatever that sent or holds open.
         BoundedWait = "bounded-wait",
         /// Locks on files that no sibling sees: files of its own, or no locks.
