@@ -82,7 +82,6 @@ NUMBERS = {
     "quotactl": (179, 60),
     "reboot": (169, 142),
     "request_key": (249, 218),
-    "rt_sigqueueinfo": (129, 138),
     "sched_setattr": (314, 274),
     "seccomp": (317, 277),
     "semctl": (66, 191),
