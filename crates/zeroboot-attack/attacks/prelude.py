@@ -34,10 +34,12 @@ NUMBERS = {
     "clone": (56, 220),
     "clone3": (435, 435),
     "delete_module": (176, 106),
+    "fadvise64": (221, 223),
     "fanotify_init": (300, 262),
     "fsconfig": (431, 431),
     "fsmount": (432, 432),
     "fsopen": (430, 430),
+    "futex": (202, 98),
     "getpid": (39, 172),
     "init_module": (175, 105),
     "inotify_add_watch": (254, 27),
@@ -84,8 +86,8 @@ NUMBERS = {
     "seccomp": (317, 277),
     "semctl": (66, 191),
     "semget": (64, 190),
-    "sethostname": (170, 161),
     "setdomainname": (171, 162),
+    "sethostname": (170, 161),
     "setns": (308, 268),
     "settimeofday": (164, 170),
     "shmat": (30, 196),
@@ -93,7 +95,9 @@ NUMBERS = {
     "shmget": (29, 194),
     "swapon": (167, 224),
     "sync": (162, 81),
+    "syncfs": (306, 267),
     "syslog": (103, 116),
+    "timer_create": (222, 107),
     "umount2": (166, 39),
     "unshare": (272, 97),
     "userfaultfd": (323, 282),
@@ -198,6 +202,52 @@ def in_child(action, seconds=10):
     return said[1:]
 
 
+def clone(flags):
+    """A child of the raw call, which ends at once; collected if it is one's own."""
+    child = call("clone", flags, 0, 0, 0, 0)
+    if child == 0:
+        os._exit(0)
+    # Also those that send another signal at their end (__WALL).
+    return child, os.waitpid(child, 0x40000000)
+
+
+def sockets():
+    """The sockets that it was born with, without a wait for any of them."""
+    for number in range(3, 256):
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                found = socket.socket(fileno=os.dup(number))
+                found.setblocking(False)
+                yield found
+
+
+def send_descriptors(through_socket, numbers):
+    rights = struct.pack("%di" % len(numbers), *numbers)
+    through_socket.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
+
+
+def keep_in_flight(number, most):
+    """Descriptors in messages that nobody reads, until the system refuses more: how many, and what holds them."""
+    kept, count = [], 0
+    with contextlib.suppress(OSError):
+        while count < most:
+            kept.append(socket.socketpair())
+            for _ in range(4):
+                send_descriptors(kept[-1][0], [number] * 200)
+                count += 200
+    return count, kept
+
+
+def shown(node):
+    """The path of what the host has laid out in a directory to be shown; a sandbox without a tree of its own has it in its place."""
+    if node not in CANARY["nodes"]:
+        skipped("the host could not make it")
+    directory = "/opt/shown" if os.path.isdir("/opt/shown") else CANARY["shown"]
+    if not os.path.isdir(directory):
+        skipped("no directory is shown")
+    return os.path.join(directory, node)
+
+
 def reap(pids):
     """Ends these children, and collects them."""
     for pid in pids:
@@ -258,7 +308,7 @@ def mark(name, value):
 
 
 def stay(seconds=40):
-    """Ends a victim's part: the suite starts the attacker now, and ends the victim afterwards."""
+    """Ends a first part: the suite starts the second now, and ends the first afterwards."""
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     time.sleep(seconds)

@@ -16,7 +16,8 @@ use zeroboot_attack::suite::Commands;
 pub(crate) struct Arguments {
     /// The sandbox: a shell command that runs the Python program which it reads from standard input.
     ///
-    /// Never one that is no sandbox. Without it, the attacks are listed, with the layers that stop each.
+    /// Never one that is no sandbox. {shown} becomes a directory with a device and a named pipe, for the sandbox to show
+    /// read-only at /opt/shown. Without a command the attacks are listed, with the layers that stop each.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) sandbox: Option<String>,
     /// The same in two sandboxes at once, as close to each other as they can be; otherwise --sandbox runs twice.
@@ -48,9 +49,9 @@ pub(crate) struct Arguments {
     /// Only attacks whose group and name (files/read-shadow) contain this.
     #[arg(long, value_name = "PATTERN")]
     pub(crate) only: Option<String>,
-    /// Only this attack, by its group and name.
-    #[arg(long, value_name = "ATTACK", conflicts_with = "only")]
-    pub(crate) attack: Option<String>,
+    /// Only these attacks, each by its group and name.
+    #[arg(long, value_name = "ATTACK,...", value_delimiter = ',', conflicts_with = "only")]
+    pub(crate) attack: Vec<String>,
     /// Layers that the sandbox admits to lack: what they alone would stop is open, and no failure.
     #[arg(long, value_name = "LAYER,...", value_delimiter = ',')]
     pub(crate) open: Vec<Layer>,
@@ -77,7 +78,7 @@ impl Arguments {
         let path = attack.path();
         attack.risk <= self.risk
             && self.only.as_ref().is_none_or(|part| path.contains(part))
-            && self.attack.as_ref().is_none_or(|whole| path == *whole)
+            && (self.attack.is_empty() || self.attack.contains(&path))
     }
 }
 
@@ -95,13 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn one_attack_is_wanted_by_its_whole_name() {
+    fn an_attack_is_wanted_by_its_whole_name() {
         let read =
             |words: [&str; 2]| Arguments::try_parse_from(["zeroboot-attack"].iter().chain(&words)).unwrap();
         let count = |arguments: &Arguments| {
             zeroboot_attack::catalogue::all().filter(|attack| arguments.wants(attack)).count()
         };
         assert_eq!(count(&read(["--attack", "kernel/bpf"])), 1);
+        assert_eq!(count(&read(["--attack", "kernel/bpf,kernel/swap"])), 2);
         assert_eq!(count(&read(["--only", "kernel/bpf"])), 2);
     }
 

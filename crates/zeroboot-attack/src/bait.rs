@@ -8,10 +8,13 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+use std::path::Path;
 use std::thread;
 
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use nix::unistd::mkfifo;
 use serde::Serialize;
 use tempfile::TempDir;
 
@@ -59,6 +62,10 @@ struct Words {
     calls: Vec<String>,
     /// Device and inode: a directory of the same name may be the sandbox's own.
     root_home: [u64; 2],
+    /// A directory for a sandbox to show, as its owner has it.
+    shown: String,
+    /// What is in it.
+    nodes: Vec<&'static str>,
 }
 
 impl Bait {
@@ -85,6 +92,9 @@ impl Bait {
         let listener = UnixListener::bind(&socket).map_err(failed("a unix socket"))?;
         greet(move || listener.accept().map(|(stream, _)| stream));
 
+        let shown = directory.path().join("shown");
+        let nodes = lay_out_shown(&shown).map_err(failed("a directory to be shown"))?;
+
         let name = format!("zeroboot-attack-{random}");
         let listener = SocketAddr::from_abstract_name(&name)
             .and_then(|address| UnixListener::bind_addr(&address))
@@ -107,6 +117,8 @@ impl Bait {
             secret_reversed: secret.chars().rev().collect(),
             calls,
             root_home: fs::metadata("/root").map(|found| [found.dev(), found.ino()]).unwrap_or_default(),
+            shown: shown.display().to_string(),
+            nodes,
         };
         Ok(Self { secret, words, _directory: directory, _datagrams: datagrams })
     }
@@ -116,10 +128,32 @@ impl Bait {
         &self.secret
     }
 
+    /// A directory with a named pipe and, where the suite may make one, a device that reads as zeroes.
+    pub fn shown(&self) -> &str {
+        &self.words.shown
+    }
+
     /// What the programs are told.
     pub fn words(&self) -> String {
         serde_json::json!(self.words).to_string()
     }
+}
+
+/// The names of what could be made: an attack says itself what it lacks.
+fn lay_out_shown(directory: &Path) -> io::Result<Vec<&'static str>> {
+    fs::create_dir(directory)?;
+    let everybody = Mode::from_bits_truncate(0o666);
+    mkfifo(&directory.join("pipe"), everybody)?;
+    let mut nodes = vec!["pipe"];
+    // Only the host's root makes devices.
+    if mknod(&directory.join("zero"), SFlag::S_IFCHR, everybody, makedev(1, 5)).is_ok() {
+        nodes.push("zero");
+    }
+    // Whatever the mask is.
+    for name in nodes.iter().chain(&["."]) {
+        fs::set_permissions(directory.join(name), fs::Permissions::from_mode(0o777))?;
+    }
+    Ok(nodes)
 }
 
 fn serve(address: &str) -> io::Result<u16> {

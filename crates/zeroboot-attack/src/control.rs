@@ -93,7 +93,7 @@ pub fn run(attack: &Attack, places: &Places, bait: &Bait) -> Result<Option<Contr
 const fn attempts(manner: Manner) -> u32 {
     match manner {
         Manner::Pair => 3,
-        Manner::Alone | Manner::Ending => 1,
+        Manner::Alone | Manner::Ending | Manner::Beside | Manner::Returning => 1,
     }
 }
 

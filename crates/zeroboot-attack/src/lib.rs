@@ -19,7 +19,7 @@
 //! caller would be told are wrong.
 //!
 //! What it never does: prove that a sandbox is tight (it tries what is known, and no kernel bug), measure channels of
-//! timing or of load, attack the sandbox's supervisor by its own protocol, or depend on any crate of Zeroboot.
+//! timing or of load, speak the protocol of a sandbox's supervisor, or depend on any crate of Zeroboot.
 //!
 //! **Never give it a command that is no sandbox**, such as a bare `python3 -`, on a machine that matters, unless
 //! [`Risk::Harmless`](catalogue::Risk::Harmless) bounds what is run.

@@ -23,8 +23,8 @@ impl Role {
     /// The roles of a manner, where each sandbox has a command of its own.
     pub const fn of(manner: Manner) -> &'static [Self] {
         match manner {
-            Manner::Alone | Manner::Ending => &[Self::Alone],
-            Manner::Pair => &[Self::Victim, Self::Attacker],
+            Manner::Alone | Manner::Ending | Manner::Returning => &[Self::Alone],
+            Manner::Pair | Manner::Beside => &[Self::Victim, Self::Attacker],
         }
     }
 }
@@ -41,7 +41,8 @@ pub fn compose(attack: &Attack, role: Role, bait: &Bait) -> String {
     format!("CANARY = {}\n{PRELUDE}\n{body}", bait.words())
 }
 
-/// The sections of a program for two sandboxes. What comes before the first is for both.
+/// The sections of a program for two sandboxes. What comes before the first is for both. Where one takes what the other lacks,
+/// it is the *greedy* one that begins, and the *other* one that speaks.
 struct Parts {
     both: String,
     victim: String,
@@ -55,8 +56,8 @@ impl Parts {
         for line in source.lines() {
             part = line.strip_prefix("# part: ").unwrap_or(part);
             let to = match part {
-                "victim" => &mut parts.victim,
-                "attacker" => &mut parts.attacker,
+                "victim" | "greedy" => &mut parts.victim,
+                "attacker" | "other" => &mut parts.attacker,
                 _ => &mut parts.both,
             };
             to.push_str(line);

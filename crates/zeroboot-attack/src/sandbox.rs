@@ -76,6 +76,10 @@ struct State {
     open_streams: usize,
 }
 
+/// What the command finds beside the secret: a descriptor of the root directory, as many open files as an ordinary login
+/// has, and real-time priorities where the suite may give them.
+const HOST: &str = "exec 9</; ulimit -S -n 1024; ulimit -r 99 2>/dev/null";
+
 /// More lines than any attack says.
 const MOST_SAID: usize = 1024;
 
@@ -88,14 +92,15 @@ const ASK_EVERY: Duration = Duration::from_millis(5);
 impl Running {
     /// Starts the command through a shell and hands it the program.
     ///
-    /// It finds two things that no sandbox may pass on: a secret in its environment, and descriptor 9, which is the
-    /// host's root directory.
+    /// It finds what no sandbox may pass on: a secret in its environment, descriptor 9, which is the host's root directory,
+    /// and, where the suite may give it, the right to real-time priorities. `{shown}` becomes the directory that the
+    /// bait has [laid out](Bait::shown).
     ///
     /// # Errors
     /// [`StartError`].
     pub fn start(command: &str, program: String, bait: &Bait) -> Result<Self, StartError> {
         let mut child = Command::new("sh")
-            .args(["-c", &format!("exec 9</\n{command}")])
+            .args(["-c", &format!("{HOST}\n{}", command.replace("{shown}", bait.shown()))])
             .env(SECRET_VARIABLE, bait.secret())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

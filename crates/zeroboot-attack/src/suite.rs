@@ -14,6 +14,10 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(90);
 /// How long a victim may take until it is ready.
 const READY_LIMIT: Duration = Duration::from_secs(20);
 
+/// How long a command may take to end after its program has spoken, where that is what the attack is aimed at: an instant is
+/// enough.
+const RETURN_LIMIT: Duration = Duration::from_secs(5);
+
 /// The commands of a sandbox. Each reads a program from standard input.
 #[derive(Debug, Clone)]
 pub struct Commands {
@@ -86,8 +90,13 @@ pub fn run(attack: &Attack, commands: &Commands, bait: &Bait) -> Result<Report, 
         (Manner::Alone | Manner::Ending, _) => {
             judge(&start(&commands.one, Role::Alone)?.finish(TIME_LIMIT), attack.manner)
         }
+        (Manner::Returning, _) => {
+            let mut running = start(&commands.one, Role::Alone)?;
+            running.wait_for(|said| matches!(said, Said::Verdict(_)), TIME_LIMIT);
+            judge_return(&running.finish(RETURN_LIMIT))
+        }
         (Manner::Pair, Some(pair)) => judge_both(&start(pair, Role::Both)?.finish(TIME_LIMIT)),
-        (Manner::Pair, None) => {
+        (Manner::Pair, None) | (Manner::Beside, _) => {
             let mut victim = start(&commands.one, Role::Victim)?;
             if victim.wait_for(|said| *said == Said::Ready, READY_LIMIT) {
                 let attacker = start(&commands.one, Role::Attacker)?.finish(TIME_LIMIT);
@@ -113,10 +122,21 @@ fn judge(finished: &Finished, manner: Manner) -> Outcome {
     let verdicts = verdicts(&finished.said);
     match (verdicts.last(), finished.status) {
         (Some(verdict), _) => (*verdict).clone().into(),
-        (None, Some(_)) if manner == Manner::Ending => {
+        (None, Some(_)) if matches!(manner, Manner::Ending | Manner::Returning) => {
             Outcome::Held(format!("the sandbox {}", finished.ending()))
         }
+        (None, _) if manner == Manner::Beside => {
+            Outcome::Through(format!("the other sandbox has not spoken; {}", silence(finished)))
+        }
         (None, _) => silent(finished),
+    }
+}
+
+/// Whatever was said: a command that does not end keeps its caller for ever.
+fn judge_return(finished: &Finished) -> Outcome {
+    match finished.status {
+        None => Outcome::Through("its program has ended, and the command has not".to_owned()),
+        Some(_) => judge(finished, Manner::Returning),
     }
 }
 
@@ -150,8 +170,13 @@ fn verdicts(said: &[Said]) -> Vec<&Verdict> {
 }
 
 fn silent(finished: &Finished) -> Outcome {
+    Outcome::Unclear(format!("no verdict; {}", silence(finished)))
+}
+
+/// What is known of a sandbox that has given no verdict.
+fn silence(finished: &Finished) -> String {
     let complaint = if finished.complaint.is_empty() { "nothing was said" } else { &finished.complaint };
-    Outcome::Unclear(format!("no verdict; {}: {complaint}", finished.ending()))
+    format!("{}: {complaint}", finished.ending())
 }
 
 #[cfg(test)]
@@ -199,6 +224,22 @@ mod tests {
         assert_eq!(outcome(Manner::Pair, different), Outcome::Held("different".to_owned()));
         let stopped = "# part: victim\nheld('EPERM')\n# part: attacker\nthrough('')\n";
         assert_eq!(outcome(Manner::Pair, stopped), Outcome::Held("EPERM".to_owned()));
+    }
+
+    #[test]
+    fn a_command_that_does_not_return_is_through() {
+        // A process in a group of its own, which holds the streams.
+        let stays = "if os.fork() == 0:\n    os.setpgid(0, 0)\n    time.sleep(8)\nheld('said')\n";
+        assert!(matches!(outcome(Manner::Returning, stays), Outcome::Through(_)));
+        assert_eq!(outcome(Manner::Returning, "held('said')"), Outcome::Held("said".to_owned()));
+        assert!(matches!(outcome(Manner::Returning, "os._exit(0)"), Outcome::Held(_)));
+    }
+
+    #[test]
+    fn what_does_not_speak_beside_a_greedy_one_was_held_up() {
+        let source = |other| format!("# part: greedy\n# part: other\n{other}\n").leak();
+        assert!(matches!(outcome(Manner::Beside, source("os._exit(0)")), Outcome::Through(_)));
+        assert_eq!(outcome(Manner::Beside, source("held('x')")), Outcome::Held("x".to_owned()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use zeroboot_attack::bait::Bait;
 use zeroboot_attack::catalogue::{self, Risk};
 use zeroboot_attack::suite::{Commands, Outcome, run};
 
-const IN_A_BARE_INTERPRETER: [&str; 22] = [
+const IN_A_BARE_INTERPRETER: [&str; 26] = [
     "files/read-host-canary",
     "files/link-to-host",
     "processes/list-host",
@@ -30,6 +30,10 @@ const IN_A_BARE_INTERPRETER: [&str; 22] = [
     "resources/output-flood",
     "descriptors/forgotten-directory",
     "after-fork/host-secret",
+    "processes/child-of-its-parent",
+    "kernel/out-of-band",
+    "channels/shared-futex",
+    "channels/socket-lists",
 ];
 
 const IN_A_CARELESS_FORK: [&str; 6] = [

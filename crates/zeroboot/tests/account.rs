@@ -1,10 +1,11 @@
-//! What a sandbox costs in memory, as its host counts it.
+//! What a sandbox costs in memory and time, as its host counts it.
 
 mod common;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use common::{WarmFile, run};
+use common::{WarmFile, run, skip};
 use libtest_mimic::{Failed, Trial};
 use nix::unistd::Uid;
 use zeroboot::{Account, Kib, Status, Template};
@@ -22,6 +23,12 @@ fn main() -> ExitCode {
         Trial::test("what_a_large_template_had_is_copied_where_it_is_written", || copied(40)),
         Trial::test("an_ended_sandbox_has_a_peak_only", an_ended_sandbox_has_a_peak_only),
         Trial::test("a_liar_changes_nothing", a_liar_changes_nothing),
+        Trial::test("the_cpu_time_of_an_orphan_is_counted", || works_in_a_process(ORPHAN)),
+        Trial::test("the_cpu_time_of_an_orphan_that_outlives_the_script_is_counted", || {
+            works_in_a_process(LASTING_ORPHAN)
+        }),
+        Trial::test("cpu_time_that_the_kernel_does_not_account_is_counted_in_a_cgroup", unaccounted_children),
+        Trial::test("a_run_ends_with_its_process_and_not_with_its_word", an_early_word),
     ])
 }
 
@@ -115,4 +122,73 @@ fn a_liar_changes_nothing() -> Result<(), Failed> {
     let same = grown(copied, lied_copied, 0) && grown(zeroed, lied_zeroed, 0);
     let names = account.copied_from.iter().all(|part| !part.mapping.contains("Vm"));
     expect(&account, same && names && account.peak >= Some(Kib(8 << 10)))
+}
+
+/// Works for 300 ms of its own CPU time, and then says so to `far`.
+const WORK: &str = "
+import os, signal, time
+near, far = os.pipe()
+def work():
+    end = time.process_time() + 0.3
+    while time.process_time() < end: pass
+    os.write(far, b'x')
+";
+
+/// Less than [`WORK`] takes: two clocks are read, one after the other.
+const WORKED: Duration = Duration::from_millis(250);
+
+const ORPHAN: &str = "
+if os.fork() == 0:
+    if os.fork() == 0: work()
+    os._exit(0)
+os.wait()
+os.read(near, 1)
+";
+
+/// It is killed with its sandbox, and ends by nobody's will.
+const LASTING_ORPHAN: &str = "
+if os.fork() == 0:
+    if os.fork() == 0:
+        work()
+        signal.pause()
+    os._exit(0)
+os.wait()
+os.read(near, 1)
+";
+
+/// The kernel reaps these by itself, and adds their time to nobody's.
+const UNACCOUNTED: &str = "
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+if os.fork() == 0:
+    work()
+    os._exit(0)
+os.read(near, 1)
+";
+
+fn works_in_a_process(code: &str) -> Result<(), Failed> {
+    let outcome = template("")?.run(&format!("{WORK}{code}"))?;
+    counted(outcome.status, &outcome.account)
+}
+
+fn counted(status: Status, account: &Account) -> Result<(), Failed> {
+    let cpu = account.cpu.ok_or("its end was not seen")?;
+    expect(account, status == Status::Exited(0) && cpu.user + cpu.system >= WORKED)
+}
+
+fn unaccounted_children() -> Result<(), Failed> {
+    let outcome = template("")?.run(&format!("{WORK}{UNACCOUNTED}"))?;
+    if outcome.seal.as_ref().is_none_or(|seal| seal.cgroup.is_none()) {
+        return skip("there is no cgroup that would count it");
+    }
+    counted(outcome.status, &outcome.account)
+}
+
+/// What it does after that costs its caller as much, and takes as long.
+fn an_early_word() -> Result<(), Failed> {
+    let outcome = template("")?.run(&format!("{WORK}os.write(3, b'D')\nwork()\nprint('late')"))?;
+    if outcome.stdout != b"late\n" {
+        return Err(format!("{outcome:?}").into());
+    }
+    expect(&outcome.account, outcome.account.times.run >= WORKED)?;
+    counted(outcome.status, &outcome.account)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use common::{descendants, run};
+use common::{WarmFile, descendants, run};
 use libtest_mimic::{Failed, Trial};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -136,13 +136,18 @@ fn request() -> Result<(), Failed> {
 }
 
 fn randomness() -> Result<(), Failed> {
-    let names = ["random", "secrets", "ssl", "tempfile", "uuid"];
-    let template = names.into_iter().fold(Template::python(), |it, name| it.import(name)).build()?;
+    let names = ["random", "secrets", "ssl", "tempfile", "uuid", "warm", "ahead", "inside"];
+    let warm = WarmFile::new("randomness", "import random\nown = random.Random()\n")?;
+    let imports = names.into_iter().take(5);
+    let template = imports.fold(Template::python(), |it, name| it.import(name)).warm_file(&warm.0).build()?;
     // The worst that an author can do: each source is in the same state in every sandbox.
     let ahead = "
-import random, ssl, tempfile
+import random, ssl, tempfile, warm
 random.seed(1)
 random.random()
+warm.own.seed(2)
+warm.new = random.Random(3)
+warm.numbers = iter(random.Random(4).random, None)
 class Same:
     rng = random.Random(1)
     def __next__(self): return 'same' + str(self.rng.random())
@@ -151,8 +156,9 @@ ssl.RAND_bytes(8)
 ";
     let pool = full(&template, PoolOptions::new(32).ahead(ahead))?;
     let code = "
-import random, secrets, ssl, tempfile, uuid
+import random, secrets, ssl, tempfile, uuid, warm
 print(random.random(), secrets.token_hex(8), ssl.RAND_bytes(8).hex(), next(tempfile._get_candidate_names()), uuid.uuid4())
+print(warm.own.random(), warm.new.random(), next(warm.numbers))
 ";
     let claimed = (0..32).map(|_| pool.claim()).collect::<Result<Vec<_>, _>>()?;
     let mut drawn = vec![BTreeSet::new(); names.len()];

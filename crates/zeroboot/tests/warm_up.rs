@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Trial::test("a_thread_is_refused", thread),
         Trial::test("an_open_socket_is_refused", socket),
         Trial::test("numpy_and_pandas_work_from_a_virtualenv", scientific),
+        Trial::test("generators_of_a_warm_up_draw_different_numbers", generators),
         Trial::test("numpy_random_differs_over_200_sandboxes", numpy_random),
         Trial::test("threads_of_a_library_are_named_with_its_variable", library_threads),
     ])
@@ -372,20 +373,100 @@ fn scientific() -> Result<(), Failed> {
     if fine { Ok(()) } else { Err(format!("{:?} {}", outcome.stdout_lossy(), outcome.stderr_lossy()).into()) }
 }
 
+/// What a script prints, word by word, in so many sandboxes of a template: no word may stand twice.
+fn all_different(template: &Template, code: &str, sandboxes: usize, words: usize) -> Result<(), Failed> {
+    let mut drawn = BTreeSet::new();
+    for _ in 0..sandboxes {
+        let outcome = template.run(code)?;
+        let found: Vec<_> = outcome.stdout_lossy().split_whitespace().map(str::to_owned).collect();
+        if found.len() != words || !outcome.status.success() {
+            return Err(format!("{outcome:?}").into());
+        }
+        drawn.extend(found);
+    }
+    if drawn.len() == sandboxes * words {
+        Ok(())
+    } else {
+        Err(format!("{} different values of {}", drawn.len(), sandboxes * words).into())
+    }
+}
+
+fn generators() -> Result<(), Failed> {
+    let file = WarmFile::new(
+        "generators",
+        "
+import gc, random, tempfile
+class Own(random.Random):
+    def seed(self, *args): pass
+class Slots:
+    __slots__ = ('inside',)
+class Strange:
+    @property
+    def __class__(self): raise RuntimeError('asked for its class')
+slots, strange, names = Slots(), Strange(), tempfile._RandomNameSequence()
+slots.inside = random.Random()
+plain, seeded, own, system = random.Random(), random.Random(42), Own(), random.SystemRandom()
+# Of a pair the second number is kept.
+plain.gauss(0, 1)
+next(names)
+def endless():
+    generator = random.Random(7)
+    while True: yield generator.random()
+numbers = endless()
+next(numbers)
+gc.freeze()
+",
+    )?;
+    let code = "from warm import *\nprint(plain.gauss(0, 1), plain.random(), seeded.random(), own.random(), system.random(), \
+        slots.inside.random(), next(names), next(numbers))";
+    all_different(&Template::python().warm_file(&file.0).build()?, code, 50, 8)?;
+    // Whoever wants the same numbers everywhere says so in each sandbox.
+    let template = Template::python().warm_file(&file.0).build()?;
+    let code = "from warm import seeded\nseeded.seed(42)\nprint(seeded.getrandbits(32))";
+    let (first, second) = (template.run(code)?, template.run(code)?);
+    if first.stdout == b"2746317213\n" && second.stdout == first.stdout {
+        Ok(())
+    } else {
+        Err(format!("{first:?}\n{second:?}").into())
+    }
+}
+
 fn numpy_random() -> Result<(), Failed> {
     let python = match virtualenv() {
         Ok(python) => python,
         Err(reason) => return skip(reason),
     };
-    let file = WarmFile::new("numpy", "import numpy\nnumpy.random.rand()\n")?;
-    let template = Template::python().interpreter(python).warm_file(&file.0).build()?;
-    let code = "import numpy; print(numpy.random.rand(), numpy.random.default_rng().random())";
-    let mut drawn = BTreeSet::new();
-    for _ in 0..200 {
-        let outcome = template.run(code)?;
-        drawn.extend(outcome.stdout_lossy().split_whitespace().map(str::to_owned));
+    let file = WarmFile::new(
+        "numpy",
+        "
+import numpy
+from numpy.random import MT19937, PCG64, Generator, RandomState, default_rng
+numpy.random.rand()
+made, seeded, old, other = default_rng(), default_rng(42), RandomState(1), RandomState(PCG64(2))
+twister, bits = Generator(MT19937(3)), PCG64(4)
+# Of a pair the second number is kept.
+old.normal(), other.normal(), numpy.random.normal()
+",
+    )?;
+    let template = Template::python().interpreter(&python).warm_file(&file.0).build()?;
+    let code = "import numpy\nfrom warm import *\n\
+        print(numpy.random.normal(), numpy.random.rand(), numpy.random.default_rng().random(), made.random(), seeded.random(), \
+        old.normal(), old.rand(), other.normal(), other.rand(), twister.random(), bits.random_raw())\n\
+        print(seeded.spawn(1)[0].random() if hasattr(seeded, 'spawn') else made.random())";
+    all_different(&template, code, 200, 12)?;
+    let odd = WarmFile::new(
+        "odd",
+        "
+import numpy
+class Odd(numpy.random.PCG64):
+    def __init__(self, seed, stream): super().__init__(seed)
+odd = Odd(1, 2)
+",
+    )?;
+    match Template::python().interpreter(python).warm_file(&odd.0).build() {
+        Err(BuildError::WarmUp { cause, .. }) if cause.starts_with("a warm.Odd of the warm-up") => Ok(()),
+        other => Err(format!("{other:?}").into()),
     }
-    if drawn.len() == 400 { Ok(()) } else { Err(format!("{} different values of 400", drawn.len()).into()) }
 }
 
 fn library_threads() -> Result<(), Failed> {

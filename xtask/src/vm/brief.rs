@@ -24,12 +24,13 @@ const TESTS: [(&str, &str, Option<&str>); 8] = [
 ];
 
 /// Attacks on walls that another kernel may build differently: one or two of each group, and what the kernel alone stops.
-const ATTACKS: [&str; 20] = [
+const ATTACKS: [&str; 23] = [
     "files/mount-by-descriptor",
     "files/root-of-init",
     "files/set-user-id-file",
     "processes/memory-of-init",
     "processes/join-by-pidfd",
+    "processes/child-of-its-parent",
     "privileges/clone3-namespaces",
     "privileges/into-cgroup",
     "privileges/write-user-map",
@@ -43,8 +44,10 @@ const ATTACKS: [&str; 20] = [
     "channels/session-keyring",
     "resources/fork-bomb",
     "resources/memory-bomb",
+    "resources/next-sandbox",
     "descriptors/beyond-standard",
     "after-fork/merged-pages",
+    "supervisor/queued-stream",
 ];
 
 /// # Errors

@@ -13,5 +13,6 @@ with refused():
         held(name_of(error))
     import resource
 
-    limit = resource.getrlimit(resource.RLIMIT_CORE)[1]
-    through("dumpable is %s" % answer) if limit > 1 else held("it may be dumped, but a core has no room")
+    limits = resource.getrlimit(resource.RLIMIT_CORE)
+    # A limit of 0 does not keep the host's handler from running.
+    held("it may be dumped, but nothing does") if limits == (1, 1) else through("dumpable is %s" % answer)

@@ -20,4 +20,6 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack!(Channels "channels" "session-keyring" [Filter, Keyring] Harmless Pair),
     attack!(Channels "channels" "process-names" [PidNamespace] Harmless Pair),
     attack!(Channels "channels" "host-name" [Filter, Capabilities, UtsNamespace] Namespace Pair),
+    attack!(Channels "channels" "shared-futex" [OwnFutexes] Harmless Pair),
+    attack!(Channels "channels" "socket-lists" [OwnSocketLists] Harmless Pair),
 ];

@@ -40,4 +40,6 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack!(Files "files" "file-capability" [Capabilities, NoNewPrivs] Harmless),
     attack!(Files "files" "give-away" [Capabilities] Harmless),
     attack!(Files "files" "overwrite-programs" [ReadOnlyTree, OwnUser] Harmless),
+    attack!(Files "files" "device-in-a-shown-directory" [NoSpecialFiles] Harmless),
+    attack!(Files "files" "pipe-in-a-shown-directory" [Landlock, NoSpecialFiles] Harmless),
 ];

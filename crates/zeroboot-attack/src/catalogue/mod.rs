@@ -12,6 +12,7 @@ mod network;
 mod privileges;
 mod processes;
 mod resources;
+mod supervisor;
 mod terminal;
 
 use names::UnknownName;
@@ -29,6 +30,11 @@ pub enum Manner {
     Ending,
     /// In two sandboxes at once.
     Pair,
+    /// In two sandboxes of two commands: the second starts while the first holds what it has taken. It gets through where
+    /// the second does not even speak.
+    Beside,
+    /// As [`Ending`](Self::Ending); the command has to end as well, by itself and soon.
+    Returning,
 }
 
 /// One attack.
@@ -91,6 +97,7 @@ pub fn all() -> impl Iterator<Item = &'static Attack> {
         terminal::ATTACKS,
         descriptors::ATTACKS,
         after_fork::ATTACKS,
+        supervisor::ATTACKS,
     ];
     groups.into_iter().flatten()
 }

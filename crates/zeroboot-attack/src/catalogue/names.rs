@@ -80,6 +80,8 @@ named! {
         Descriptors = "descriptors",
         /// What a fork leaves the same.
         AfterFork = "after-fork",
+        /// The program that waits for the sandbox.
+        Supervisor = "supervisor",
     }
 }
 
@@ -120,6 +122,10 @@ named! {
         MemoryLimit = "memory-limit",
         /// A bound on locked memory.
         LockedMemoryLimit = "locked-memory-limit",
+        /// A bound on signals that wait in queues and timers.
+        SignalLimit = "signal-limit",
+        /// No right to better priorities, whatever its supervisor has.
+        PriorityLimit = "priority-limit",
         /// A bound on processor time.
         CpuLimit = "cpu-limit",
         /// A bound on what is written to the standard streams.
@@ -128,6 +134,8 @@ named! {
         Deadline = "deadline",
         /// A user id that nothing else has, its supervisor and its siblings included.
         OwnUser = "own-user",
+        /// Of what the kernel counts for a user, a part that the supervisor keeps for itself.
+        UserQuotas = "user-quotas",
         /// Keyrings of its own.
         Keyring = "keyring",
         /// A session of its own, without a terminal.
@@ -146,6 +154,16 @@ named! {
         OwnLayout = "own-layout",
         /// Memory that nobody else writes or has written.
         OwnMemory = "own-memory",
+        /// Waiting on shared memory where no sibling can wake: of files that no sibling maps.
+        OwnFutexes = "own-futexes",
+        /// No list of others' sockets, nor of what the machine's take.
+        OwnSocketLists = "own-socket-lists",
+        /// A list of mounts that is silent about the host's paths and disks.
+        OwnMountList = "own-mount-list",
+        /// No devices, pipes or sockets in what the tree shows of the host.
+        NoSpecialFiles = "no-special-files",
+        /// A supervisor that returns when the sandbox has ended or its time is over, whatever that sent or holds open.
+        BoundedWait = "bounded-wait",
         /// Locks on files that no sibling sees: files of its own, or no locks.
         OwnLocks = "own-locks",
         /// A `/proc` that shows processes and nothing of the machine.

@@ -21,4 +21,5 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack!(Network "network" "system-sockets" [Filter, MountNamespace] Harmless),
     attack!(Network "network" "address-on-a-pair" [Filter, NetNamespace, Landlock] Harmless),
     attack!(Network "network" "host-listings" [NetNamespace] Harmless),
+    attack!(Network "network" "odd-protocols" [Filter] Harmless),
 ];

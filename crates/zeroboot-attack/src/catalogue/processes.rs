@@ -22,4 +22,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack!(Processes "processes" "outlive" [PidNamespace] Harmless),
     attack!(Processes "processes" "foreign-child" [PidNamespace] Harmless),
     attack!(Processes "processes" "host-environment" [Environment] Harmless),
+    attack!(Processes "processes" "child-of-its-parent" [Filter] Harmless),
+    attack!(Processes "processes" "odd-clone-flags" [Filter] Harmless),
+    attack!(Processes "processes" "odd-exit-signals" [Filter] Harmless),
 ];

@@ -208,7 +208,8 @@ impl TemplateBuilder<Python> {
     }
 
     /// Runs this file in the template after the imports, as the module `warm`: scripts get what it made by
-    /// `from warm import ...`.
+    /// `from warm import ...`. Random generators that it makes are seeded again in each sandbox, those too that it has
+    /// seeded itself: for the same numbers everywhere, seed in the script.
     #[must_use]
     pub fn warm_file(mut self, path: impl AsRef<Path>) -> Self {
         self.what.warm = Some(path.as_ref().to_owned());
