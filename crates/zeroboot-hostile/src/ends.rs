@@ -56,9 +56,7 @@ impl End {
             11 => ("end_by_alarm(5)".to_owned(), Fate::Ends(Status::Signaled(14)), Means::Much),
             12 => ("end_by_fault()".to_owned(), Fate::Ends(Status::Signaled(11)), Means::Much),
             13 => (format!("end_by_shell('exit {code}')"), exited, Means::Much),
-            14 => {
-                ("end_by_shell('kill -9 $$')".to_owned(), Fate::Ends(Status::Signaled(9)), Means::Much)
-            }
+            14 => ("end_by_shell('kill -9 $$')".to_owned(), Fate::Ends(Status::Signaled(9)), Means::Much),
             15 => (format!("end_by_python({code})"), exited, Means::Much),
             16 => (format!("end_by_thread({code})"), exited, Means::Much),
             17 => (format!("end_after_leader({code})"), exited, Means::Much),

@@ -130,7 +130,8 @@ impl Holdings {
     /// What has grown beyond what allocators explain.
     pub(crate) fn growth(&self, before: &BTreeMap<u32, u64>) -> Vec<String> {
         let now = self.resident();
-        let grown = now.iter().filter(|(pid, now)| before.get(pid).is_some_and(|was| **now > was + MARGIN_KIB));
+        let grown =
+            now.iter().filter(|(pid, now)| before.get(pid).is_some_and(|was| **now > was + MARGIN_KIB));
         let name = |pid| self.cores.get(pid).map_or("?", |core| &core.name);
         grown.map(|(pid, now)| format!("{}: {} KiB became {now}", name(pid), before[pid])).collect()
     }

@@ -103,7 +103,12 @@ fn run() -> anyhow::Result<ExitCode> {
         repeat: flags.repeat.unwrap_or(1).max(1),
         steps,
         slack: time(&flags.slack, Duration::from_secs(3))?,
-        open: flags.open.iter().flat_map(|kinds| kinds.split(',')).map(str::parse).collect::<Result<_, _>>()?,
+        open: flags
+            .open
+            .iter()
+            .flat_map(|kinds| kinds.split(','))
+            .map(str::parse)
+            .collect::<Result<_, _>>()?,
         interpreter: flags.interpreter.clone(),
         save: flags.save.clone().unwrap_or_else(|| PathBuf::from("target/hostile")),
     };
@@ -131,7 +136,11 @@ fn handed_on(flags: &flags::Hostile) -> Vec<String> {
         ("--interpreter", flags.interpreter.as_ref().map(|python| python.display().to_string())),
         ("--save", flags.save.as_ref().map(|place| place.display().to_string())),
     ];
-    options.into_iter().flat_map(|(name, value)| value.map(|value| [name.to_owned(), value])).flatten().collect()
+    options
+        .into_iter()
+        .flat_map(|(name, value)| value.map(|value| [name.to_owned(), value]))
+        .flatten()
+        .collect()
 }
 
 fn seed_of_time() -> u64 {

@@ -131,12 +131,7 @@ fn output(kind: OutputKind) -> (Output, Option<std::io::PipeReader>) {
 }
 
 /// What is wrong with what came of the hostile run.
-fn judge(
-    program: &Program,
-    result: Result<Outcome, RunError>,
-    read: &[u8],
-    took: Duration,
-) -> Vec<Finding> {
+fn judge(program: &Program, result: Result<Outcome, RunError>, read: &[u8], took: Duration) -> Vec<Finding> {
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(RunError::Cancelled) if program.setting.cancelled_after.is_some() => return Vec::new(),
@@ -173,12 +168,17 @@ fn judge(
 fn account(outcome: &Outcome, said: &str) -> Option<Finding> {
     let burned: f64 = said
         .lines()
-        .filter_map(|line| line.strip_prefix("burned ")?.split_once(": ")?.1.strip_suffix(" ms")?.parse::<f64>().ok())
+        .filter_map(|line| {
+            line.strip_prefix("burned ")?.split_once(": ")?.1.strip_suffix(" ms")?.parse::<f64>().ok()
+        })
         .sum();
     let cpu = outcome.account.cpu?;
     let counted = (cpu.user + cpu.system).as_secs_f64() * 1e3;
     (counted < burned * LOST).then(|| {
-        Finding::new(Kind::Account, format!("{burned} ms were burned, and {counted:.1} ms are in the account"))
+        Finding::new(
+            Kind::Account,
+            format!("{burned} ms were burned, and {counted:.1} ms are in the account"),
+        )
     })
 }
 
@@ -207,8 +207,7 @@ pub(crate) fn sibling(place: &Place, chance: &mut Chance) -> Option<Finding> {
          print(words, others, os.listdir('/tmp'), os.listdir('/dev/shm'), os.getcwd())\n\
          sys.exit({code})\n"
     );
-    let request =
-        Request::code(script).stdin(Input::Bytes(word.to_string().into_bytes())).timeout(SIBLING);
+    let request = Request::code(script).stdin(Input::Bytes(word.to_string().into_bytes())).timeout(SIBLING);
     let wanted = format!("{word} [] [] [] /home/sandbox\n");
     match place.execute(network, way, request) {
         Ok(outcome)

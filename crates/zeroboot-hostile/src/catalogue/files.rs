@@ -38,7 +38,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         format!("'{}'", chance.of(&["self", "1", "self/net", "self/task/2", "sys/kernel"]))
     }),
     operation("write_all_of_proc", &[Fragile], |chance| {
-        format!("'{}', {}", chance.of(&["self", "1"]), chance.of(&["b'0'", "b'1000'", "b'-17'", "b'x' * 100"]))
+        format!(
+            "'{}', {}",
+            chance.of(&["self", "1"]),
+            chance.of(&["b'0'", "b'1000'", "b'-17'", "b'x' * 100"])
+        )
     }),
     operation("forget_references", &[], nothing),
     operation("write_tree", &[], |chance| shown(chance).to_owned()),

@@ -23,7 +23,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("be_nice", &[Slow], |chance| chance.of(&["19", "5", "-20"]).to_owned()),
     operation("be_nice_all", &[Slow], |chance| chance.of(&["19", "-1"]).to_owned()),
     operation("scheduler", &[Slow], |chance| {
-        chance.of(&["os.SCHED_BATCH, 0", "os.SCHED_IDLE, 0", "os.SCHED_FIFO, 1", "os.SCHED_RR, 99"]).to_owned()
+        chance
+            .of(&["os.SCHED_BATCH, 0", "os.SCHED_IDLE, 0", "os.SCHED_FIFO, 1", "os.SCHED_RR, 99"])
+            .to_owned()
     }),
     operation("affinity", &[], |chance| chance.of(&["{0}", "{1}", "range(1024)", "set()"]).to_owned()),
     operation("control", &[Fragile], |chance| {

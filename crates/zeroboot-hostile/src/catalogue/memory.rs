@@ -15,7 +15,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     }),
     operation("many_mappings", &[], |chance| chance.between(1, 6000).to_string()),
     operation("advise", &[], |chance| {
-        let advice = chance.of(&["0", "3", "4", "8", "9", "10", "12", "14", "15", "16", "18", "20", "21", "25"]);
+        let advice =
+            chance.of(&["0", "3", "4", "8", "9", "10", "12", "14", "15", "16", "18", "20", "21", "25"]);
         format!("{advice}, {}", chance.between(1, 16))
     }),
     operation("unmap_own", &[Wild], range),

@@ -108,7 +108,11 @@ mod tests {
             for _ in 0..50 {
                 let arguments = (operation.arguments)(&mut chance);
                 for (open, close) in [('(', ')'), ('[', ']')] {
-                    assert_eq!(arguments.matches(open).count(), arguments.matches(close).count(), "{arguments}");
+                    assert_eq!(
+                        arguments.matches(open).count(),
+                        arguments.matches(close).count(),
+                        "{arguments}"
+                    );
                 }
             }
         }
@@ -118,7 +122,9 @@ mod tests {
     fn every_function_is_called_or_helps() {
         let calls = |name: &str| PRIMITIVES.matches(name).count() > 1;
         for line in PRIMITIVES.lines() {
-            let Some(name) = line.strip_prefix("def ").and_then(|rest| rest.split('(').next()) else { continue };
+            let Some(name) = line.strip_prefix("def ").and_then(|rest| rest.split('(').next()) else {
+                continue;
+            };
             let operations = GROUPS.iter().flat_map(|group| group.operations);
             let drawn = operations.clone().any(|operation| operation.function == name);
             assert!(drawn || calls(name) || crate::ends::SOURCES.contains(name), "{name} is not used");

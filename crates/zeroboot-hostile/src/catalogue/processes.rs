@@ -61,9 +61,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("stop_child_and_go_on", &[], nothing),
     operation("kill_all", &[], |chance| chance.of(&["9", "15", "19", "18", "1", "34", "0"]).to_owned()),
     operation("kill_init", &[], |_| "range(0, 65)".to_owned()),
-    operation("queue_to_init", &[], |chance| {
-        format!("{}, {}", some_signal(chance), chance.between(1, 200))
-    }),
+    operation("queue_to_init", &[], |chance| format!("{}, {}", some_signal(chance), chance.between(1, 200))),
     operation("kill_group", &[Wild], some_signal),
     // Some of the numbers may be threads of its own.
     operation("kill_numbers", &[Wild], |chance| format!("1, 200, {}", chance.of(&["9", "19", "15", "0"]))),

@@ -19,16 +19,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("write_sizes", &[Output, Floods], |chance| {
         format!("{}, [4095, 4096, 4097, 65536, 65537, {}]", written(chance), chance.between(0, 300_000))
     }),
-    operation("write_vector", &[Output], |chance| {
-        format!("{}, {}", written(chance), chance.between(0, 500))
-    }),
+    operation("write_vector", &[Output], |chance| format!("{}, {}", written(chance), chance.between(0, 500))),
     operation("fill", &[Output, Floods], |chance| {
         format!("{}, {}", written(chance), chance.between(1, 400_000))
     }),
     operation("close_stream", &[Output], |chance| any(chance).to_owned()),
     operation("swap_streams", &[Output], nothing),
     operation("replace_stream", &[Output], |chance| {
-        let kind = chance.of(&["memory", "pipe", "pair", "directory", "channel", "stdin", "stdout", "stderr"]);
+        let kind =
+            chance.of(&["memory", "pipe", "pair", "directory", "channel", "stdin", "stdout", "stderr"]);
         format!("{}, '{kind}'", any(chance))
     }),
     operation("open_again", &[Output], |chance| {
@@ -56,12 +55,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("read_input", &[], |chance| chance.between(1, 100_000).to_string()),
     operation("hold_streams", &[], |chance| chance.between(1, 3).to_string()),
     operation("write_of_orphan", &[Output, Floods], |chance| {
-        format!(
-            "{}, {}, {}",
-            written(chance),
-            chance.between(1, 5000),
-            chance.of(&["0", "0.001", "0.05"])
-        )
+        format!("{}, {}, {}", written(chance), chance.between(1, 5000), chance.of(&["0", "0.001", "0.05"]))
     }),
     operation("write_of_children", &[Output, Floods], |chance| {
         format!("{}, {}, {}", written(chance), chance.between(1, 70_000), chance.between(1, 3))
