@@ -45,6 +45,8 @@ def strict_mode():
 
 # Memory.
 
+GROWN = []
+
 
 def grow(mebibytes):
     """Takes and touches it, piece by piece, until it is refused."""
@@ -52,7 +54,7 @@ def grow(mebibytes):
         block = mmap.mmap(-1, 1 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         for page in range(0, 1 << 20, 4096):
             block[page] = 1
-        KEPT.append(block)
+        GROWN.append(block)
 
 
 def grow_children(count, mebibytes):
@@ -110,12 +112,17 @@ def overflow_stack():
     child(deep)
 
 
-def touch_own(mebibytes):
-    """Writes to what it shares with its template."""
-    for block in KEPT:
-        if isinstance(block, mmap.mmap):
-            for page in range(0, min(len(block), mebibytes << 20), 4096):
-                block[page] = 2
+def fork_and_touch():
+    """What has grown is written in a child and here, so that it is copied and not only taken."""
+
+    def body():
+        for block in GROWN:
+            block[0] = 2
+        sleep_on()
+
+    child(body)
+    for block in GROWN:
+        block[0] = 3
 
 
 # Signals and timers.

@@ -24,5 +24,5 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("drop_own", &[Wild], range),
     operation("lock_memory", &[Fragile], |chance| chance.between(1, 7).to_string()),
     operation("overflow_stack", &[Slow], nothing),
-    operation("touch_own", &[], |chance| chance.between(1, 16).to_string()),
+    operation("fork_and_touch", &[], nothing),
 ];

@@ -42,7 +42,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "'ptrace'",
             "'vm', 'sighand', 'files', 'fs', 'vfork'",
         ]);
-        format!("[{flags}], {}, '_exit'", chance.of(&["17", "0", "9", "64"]))
+        // What a child's end signals must not end its parent.
+        format!("[{flags}], {}, '_exit'", chance.of(&["17", "0", "23", "28"]))
     }),
     operation("clone", &[Wild], |chance| {
         let flags = chance.of(&[
@@ -51,7 +52,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
             "'vm', 'vfork'",
             "'vm', 'files'",
         ]);
-        format!("[{flags}], {}, '{}'", chance.of(&["17", "0"]), chance.of(&["_exit", "pause", "abort"]))
+        // Of a thread, `_exit` would be the end of the first process itself.
+        format!("[{flags}], {}, '{}'", chance.of(&["17", "0", "9", "64"]), chance.of(&["pause", "abort"]))
     }),
     operation("threads", &[Slow], |chance| {
         format!("{}, {}", chance.between(1, 8), chance.of(&["sleep_on", "spin"]))
