@@ -1,6 +1,6 @@
 //! Many runs, in batches: after each batch everything must be as it was before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -54,12 +54,17 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 
 struct Campaign {
     asked: Asked,
+    ground: Ground,
+    watchdog: Watchdog,
+    record: Record,
+}
+
+/// Where programs run, and what was there before the first of them.
+struct Ground {
     place: Place,
     before: Holdings,
     /// After the first batch, in KiB.
     resident: Option<BTreeMap<u32, u64>>,
-    watchdog: Watchdog,
-    record: Record,
 }
 
 /// What is written down, also by the watchdog.
@@ -85,33 +90,52 @@ pub(crate) fn run(asked: Asked) -> anyhow::Result<Tally> {
     // What the process keeps for good once it has had a template is there before it is counted.
     drop(Place::new(asked.interpreter.as_ref())?);
     let nothing = Holdings::steady();
-    let (place, before) = settle(&asked)?;
-    let mut campaign = Campaign { asked, place, before, resident: None, watchdog, record };
+    let ground = Ground::new(&asked)?;
+    let campaign = Campaign { asked, ground, watchdog, record: record.clone() };
+    let wardens = campaign.ground.before.wardens();
+    // Whatever it ran on has gone afterwards.
     campaign.work();
-
-    let Campaign { place, record, .. } = campaign;
-    drop(place);
-    if let Err(left) = nothing.compare() {
+    if let Err(left) = nothing.compare(&wardens) {
         record.found(&[], Finding::new(Kind::Left, format!("after the last template has gone: {left}")));
     }
     record.bar.finish_and_clear();
     Ok(std::mem::replace(&mut *record.tally(), Tally::new()))
 }
 
-fn settle(asked: &Asked) -> anyhow::Result<(Place, Holdings)> {
-    let place = Place::new(asked.interpreter.as_ref())?;
-    let mut chance = Chance::new(asked.seed);
-    for _ in 0..SETTLING {
-        if let Some(Finding { what, .. }) = trial::sibling(&place, &mut chance) {
-            anyhow::bail!("before anything hostile has run, {what}");
+impl Ground {
+    fn new(asked: &Asked) -> anyhow::Result<Self> {
+        let place = Place::new(asked.interpreter.as_ref())?;
+        let mut chance = Chance::new(asked.seed);
+        for _ in 0..SETTLING {
+            if let Some(Finding { what, .. }) = trial::sibling(&place, &mut chance) {
+                anyhow::bail!("before anything hostile has run, {what}");
+            }
+        }
+        place.fill()?;
+        Ok(Self { place, before: Holdings::steady(), resident: None })
+    }
+
+    /// Whether everything is as it was, and serves; else what is not.
+    fn look(&mut self) -> Result<(), String> {
+        if PANICKED.swap(false, Ordering::Relaxed) {
+            return Err("a thread of the host has panicked".to_owned());
+        }
+        self.place.fill().map_err(|error| format!("{error:#}"))?;
+        self.before.compare(&BTreeSet::new())?;
+        let resident = self.resident.get_or_insert_with(|| self.before.resident());
+        let grown = self.before.growth(resident);
+        if !grown.is_empty() {
+            return Err(format!("grown: {}", grown.join(", ")));
+        }
+        match trial::sibling(&self.place, &mut Chance::new(0)) {
+            Some(Finding { what, .. }) => Err(format!("it does not serve: {what}")),
+            None => Ok(()),
         }
     }
-    place.fill()?;
-    Ok((place, Holdings::steady()))
 }
 
 impl Campaign {
-    fn work(&mut self) {
+    fn work(mut self) {
         let Asked { seed, runs, time, repeat, .. } = self.asked;
         let all = runs.map_or(u64::MAX, |runs| runs.saturating_mul(repeat));
         let mut next = 0;
@@ -124,9 +148,11 @@ impl Campaign {
                 (next..all.min(next + BATCH)).map(|run| seed_of_run(seed, run / repeat)).collect();
             next += BATCH;
             self.batch(&seeds);
-            if let Err(left) = self.look() {
+            if let Err(left) = self.ground.look() {
+                let record = self.record.clone();
+                record.note(&format!("something is left; looking for the run that leaves it: {left}"));
                 let (seeds, left) = self.narrow(&seeds).unwrap_or((seeds, left));
-                self.record.found(&seeds, Finding::new(Kind::Left, left));
+                record.found(&seeds, Finding::new(Kind::Left, left));
                 // What is left now is not what the next batch leaves.
                 return;
             }
@@ -149,7 +175,7 @@ impl Campaign {
 
     fn one(&self, seed: u64) {
         let program = self.asked.program(seed);
-        let trial = trial::run(&self.place, &program, &self.watchdog, self.asked.slack);
+        let trial = trial::run(&self.ground.place, &program, &self.watchdog, self.asked.slack);
         self.record.tally().add(&program, &trial);
         self.record.progress();
         for finding in trial.findings {
@@ -157,38 +183,17 @@ impl Campaign {
         }
     }
 
-    /// Whether everything is as it was, and serves; else what is not.
-    fn look(&mut self) -> Result<(), String> {
-        if PANICKED.swap(false, Ordering::Relaxed) {
-            return Err("a thread of the host has panicked".to_owned());
-        }
-        self.place.fill().map_err(|error| format!("{error:#}"))?;
-        self.before.compare()?;
-        let resident = self.resident.get_or_insert_with(|| self.before.resident());
-        let grown = self.before.growth(resident);
-        if !grown.is_empty() {
-            return Err(format!("grown: {}", grown.join(", ")));
-        }
-        match trial::sibling(&self.place, &mut Chance::new(self.asked.seed)) {
-            Some(Finding { what, .. }) => Err(format!("it does not serve: {what}")),
-            None => Ok(()),
-        }
-    }
-
-    /// The one of these that does it alone, in a new place.
-    fn narrow(&mut self, seeds: &[u64]) -> Option<(Vec<u64>, String)> {
-        self.record.note("something is left: looking for the run that leaves it");
-        for seed in seeds {
-            if self.look().is_err() {
-                (self.place, self.before) = settle(&self.asked).ok()?;
-                self.resident = None;
-            }
-            self.batch(&[*seed]);
-            if let Err(left) = self.look() {
-                return Some((vec![*seed], left));
-            }
-        }
-        None
+    /// The one of these that does it alone, on another ground.
+    fn narrow(self, seeds: &[u64]) -> Option<(Vec<u64>, String)> {
+        let Self { asked, ground, watchdog, record } = self;
+        drop(ground);
+        let ground = Ground::new(&asked).ok()?;
+        let mut alone = Self { asked, ground, watchdog, record };
+        seeds.iter().find_map(|seed| {
+            alone.batch(&[*seed]);
+            let left = alone.ground.look().err()?;
+            Some((vec![*seed], left))
+        })
     }
 }
 

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::place::SHELLS;
+
 /// How long it may take until all that was killed is gone and all that is parked is there again.
 const QUIET_WITHIN: Duration = Duration::from_secs(20);
 
@@ -14,6 +16,12 @@ const STEADY: Duration = Duration::from_millis(300);
 
 /// Where allocators may end up higher than they began.
 const MARGIN_KIB: u64 = 16 * 1024;
+
+const TEMPLATE: &str = "template";
+const FIRST_STAGE: &str = "warden's first stage";
+
+/// What a template may hold of the shells that wait for it: of each two descriptors, three where there are cgroups.
+const OFFERED: usize = 3 * SHELLS;
 
 /// All that must be the same afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +35,8 @@ pub(crate) struct Holdings {
     /// What is none of these, as text: processes that have ended and wait, or stand where none should.
     strangers: Vec<String>,
     threads: usize,
-    /// Directories below the own cgroup.
-    cgroups: BTreeSet<PathBuf>,
+    /// Cgroups that the wardens have made.
+    cgroups: usize,
 }
 
 /// What one process holds; nothing where that may not be read.
@@ -50,8 +58,8 @@ struct Process {
 }
 
 impl Holdings {
-    /// What there is now.
-    fn now() -> Self {
+    /// What there is now; of cgroups, what these wardens have made as well as those that live.
+    fn now(wardens: &BTreeSet<u32>) -> Self {
         let own = std::process::id();
         let mut found = Self {
             cores: BTreeMap::from([(own, Core::of(own, "host".to_owned()))]),
@@ -59,16 +67,16 @@ impl Holdings {
             inside: 0,
             strangers: Vec::new(),
             threads: fs::read_dir("/proc/self/task").map_or(0, Iterator::count),
-            cgroups: cgroups(),
+            cgroups: 0,
         };
         let all = descendants(own);
         for process in &all {
             let Process { pid, parent, name, state, numbers } = process;
             let role = match numbers.as_slice() {
                 _ if matches!(state.as_str(), "Z" | "X") => None,
-                [] if *parent == own => Some("warden's first stage"),
+                [] if *parent == own => Some(FIRST_STAGE),
                 [1] => Some("warden"),
-                [2] => Some("template"),
+                [2] => Some(TEMPLATE),
                 [_, 1] => {
                     found.shells += 1;
                     continue;
@@ -85,17 +93,25 @@ impl Holdings {
             }
         }
         found.strangers.sort();
+        found.cgroups = cgroups(&(wardens | &found.wardens()));
         found
+    }
+
+    /// The first stages, after which cgroups are called.
+    pub(crate) fn wardens(&self) -> BTreeSet<u32> {
+        let wardens = self.cores.iter().filter(|(_, core)| core.name == FIRST_STAGE);
+        wardens.map(|(pid, _)| *pid).collect()
     }
 
     /// What there is once it does not change any more.
     pub(crate) fn steady() -> Self {
-        let mut last = Self::now();
+        let none = BTreeSet::new();
+        let mut last = Self::now(&none);
         let mut since = Instant::now();
         let end = since + QUIET_WITHIN;
         while since.elapsed() < STEADY && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(20));
-            let now = Self::now();
+            let now = Self::now(&none);
             if now != last {
                 (last, since) = (now, Instant::now());
             }
@@ -103,12 +119,13 @@ impl Holdings {
         last
     }
 
-    /// Waits until there is what there was; else what is different.
-    pub(crate) fn compare(&self) -> Result<(), String> {
+    /// Waits until there is what there was and no more; else what is different. Of wardens that have gone meanwhile, such as
+    /// these, no cgroup may be left either.
+    pub(crate) fn compare(&self, wardens: &BTreeSet<u32>) -> Result<(), String> {
         let end = Instant::now() + QUIET_WITHIN;
         loop {
-            let now = Self::now();
-            if now == *self {
+            let now = Self::now(wardens);
+            if self.covers(&now) {
                 return Ok(());
             }
             if Instant::now() > end {
@@ -116,6 +133,17 @@ impl Holdings {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Whether there is now what there was before, and nothing beyond. Less of what comes and goes is no loss: the host's thread
+    /// that looks out for storms, shells of which a template has not read yet.
+    fn covers(&self, now: &Self) -> bool {
+        let cores = self.cores.keys().eq(now.cores.keys())
+            && self.cores.values().zip(now.cores.values()).all(|(before, now)| before.covers(now));
+        cores
+            && (now.shells, now.inside, &now.strangers) == (self.shells, self.inside, &self.strangers)
+            && now.threads <= self.threads
+            && now.cgroups <= self.cgroups
     }
 
     /// How much of each of its processes is resident, in KiB.
@@ -151,13 +179,17 @@ impl fmt::Display for Holdings {
         let Self { shells, inside, threads, cgroups, strangers, .. } = self;
         write!(
             to,
-            "{shells} shells, {inside} parked, {threads} threads, {} cgroups, strangers: {strangers:?}",
-            cgroups.len()
+            "{shells} shells, {inside} parked, {threads} threads, {cgroups} cgroups, strangers: {strangers:?}"
         )
     }
 }
 
 impl Core {
+    fn covers(&self, now: &Self) -> bool {
+        let margin = if self.name == TEMPLATE { OFFERED } else { 0 };
+        now.mounts == self.mounts && now.descriptors <= self.descriptors.map(|count| count + margin)
+    }
+
     fn of(pid: u32, name: String) -> Self {
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok().map(Iterator::count);
         let mounts = fs::read_to_string(format!("/proc/{pid}/mountinfo")).ok();
@@ -204,24 +236,25 @@ fn field<'a>(text: &'a str, name: &str) -> Option<Vec<&'a str>> {
     Some(text.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().collect())
 }
 
-/// The directories beside and below the own cgroup of version 2.
-fn cgroups() -> BTreeSet<PathBuf> {
-    let own = || -> Option<PathBuf> {
+/// How many cgroups of version 2 these wardens have made: each one of its own name below the host's or one above that, and
+/// leaves in it.
+fn cgroups(wardens: &BTreeSet<u32>) -> usize {
+    let own = || -> Option<(PathBuf, PathBuf)> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?.split_whitespace().nth(4)?;
         let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
         let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-        Some(Path::new(mount).join(own))
+        Some((mount.into(), Path::new(mount).join(own)))
     };
-    let mut found = BTreeSet::new();
-    let mut above: Vec<PathBuf> = own().into_iter().collect();
-    while let Some(directory) = above.pop() {
-        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                found.insert(entry.path());
-                above.push(entry.path());
-            }
-        }
-    }
-    found
+    let Some((mount, own)) = own() else { return 0 };
+    let places = own.ancestors().take_while(|place| place.starts_with(&mount));
+    let made = places.flat_map(|place| wardens.iter().map(|pid| place.join(format!("zeroboot-{pid}"))));
+    made.filter(|group| group.is_dir()).map(|group| 1 + directories(&group)).sum()
+}
+
+/// How many directories there are below this one.
+fn directories(place: &Path) -> usize {
+    let entries = fs::read_dir(place).into_iter().flatten().flatten();
+    let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    below.map(|entry| 1 + directories(&entry.path())).sum()
 }

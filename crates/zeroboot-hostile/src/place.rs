@@ -15,7 +15,7 @@ use crate::program::Way;
 const PARKED: usize = 2;
 
 /// How many shells a template keeps parked.
-const SHELLS: usize = 4;
+pub(crate) const SHELLS: usize = 4;
 
 /// How long filling a pool may take.
 const FILLING: Duration = Duration::from_secs(20);
