@@ -240,16 +240,24 @@ impl Record {
         if open {
             return;
         }
-        for seed in seeds {
-            let file = self.asked.save.join(format!("{seed}.py"));
-            let text = self.asked.program(*seed).text();
-            match fs::create_dir_all(&self.asked.save).and_then(|()| fs::write(&file, text)) {
-                Ok(()) => self.note(&format!("  its program: {}", file.display())),
-                Err(error) => self.note(&format!("  its program cannot be written: {error}")),
-            }
-            self.note(&format!("  again: cargo xtask hostile --seed {seed} --runs 1"));
+        match seeds {
+            [seed] => self.save(*seed),
+            _ => self.note(&format!(
+                "  none of them alone; again: cargo xtask hostile --seed {}",
+                self.asked.seed
+            )),
         }
         self.tally().findings.push((seeds.to_vec(), finding));
+    }
+
+    fn save(&self, seed: u64) {
+        let file = self.asked.save.join(format!("{seed}.py"));
+        let text = self.asked.program(seed).text();
+        match fs::create_dir_all(&self.asked.save).and_then(|()| fs::write(&file, text)) {
+            Ok(()) => self.note(&format!("  its program: {}", file.display())),
+            Err(error) => self.note(&format!("  its program cannot be written: {error}")),
+        }
+        self.note(&format!("  again: cargo xtask hostile --seed {seed} --runs 1"));
     }
 
     /// A call has not come back.

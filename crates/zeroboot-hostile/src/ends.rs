@@ -33,10 +33,6 @@ pub(crate) enum Means {
     Much,
 }
 
-/// The functions of `primitives/` that ends call.
-#[cfg(test)]
-pub(crate) const SOURCES: &str = include_str!("ends.rs");
-
 /// Signals that end a process by default, SIGKILL first.
 const DEADLY: [i32; 13] = [9, 1, 2, 3, 6, 10, 11, 13, 14, 15, 24, 31, 40];
 

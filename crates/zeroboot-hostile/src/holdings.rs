@@ -17,6 +17,9 @@ const STEADY: Duration = Duration::from_millis(300);
 /// Where allocators may end up higher than they began.
 const MARGIN_KIB: u64 = 16 * 1024;
 
+/// The same for the host, whose allocator has an arena for many a thread.
+const MARGIN_OF_HOST_KIB: u64 = 64 * 1024;
+
 const TEMPLATE: &str = "template";
 const FIRST_STAGE: &str = "warden's first stage";
 
@@ -158,8 +161,9 @@ impl Holdings {
     /// What has grown beyond what allocators explain.
     pub(crate) fn growth(&self, before: &BTreeMap<u32, u64>) -> Vec<String> {
         let now = self.resident();
+        let margin = |pid| if pid == std::process::id() { MARGIN_OF_HOST_KIB } else { MARGIN_KIB };
         let grown =
-            now.iter().filter(|(pid, now)| before.get(pid).is_some_and(|was| **now > was + MARGIN_KIB));
+            now.iter().filter(|(pid, now)| before.get(pid).is_some_and(|was| **now > was + margin(**pid)));
         let name = |pid| self.cores.get(pid).map_or("?", |core| &core.name);
         grown.map(|(pid, now)| format!("{}: {} KiB became {now}", name(pid), before[pid])).collect()
     }

@@ -48,6 +48,7 @@ pub(crate) fn run(place: &Place, program: &Program, watchdog: &Watchdog, slack: 
         over.store(true, Ordering::Relaxed);
         let ended = match &result {
             Ok(Outcome { status: Status::Exited(1..), .. }) => "exited with another".to_owned(),
+            Ok(Outcome { status: Status::Signaled(32..), .. }) => "ended by one without a name".to_owned(),
             Ok(outcome) => outcome.status.to_string(),
             Err(error) => error.to_string(),
         };

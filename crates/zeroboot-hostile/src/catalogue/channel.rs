@@ -72,5 +72,5 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("channel_of_orphan", &[Floods, Channel], talk),
     operation("channel_heard_by_orphan", &[Channel], nothing),
     operation("channel_in_flight", &[], |chance| chance.between(1, 6).to_string()),
-    operation("streams_in_flight", &[Output], |chance| descriptors(chance)),
+    operation("streams_in_flight", &[Output], descriptors),
 ];
