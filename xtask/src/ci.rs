@@ -16,7 +16,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let test =
         test_command(&readme).context("README.md has no code line that starts with `cargo xtask test`")?;
 
-    let steps: [(&str, &dyn Fn() -> anyhow::Result<()>); 7] = [
+    let steps: [(&str, &dyn Fn() -> anyhow::Result<()>); 8] = [
         ("format", &|| shell(root, "cargo fmt --all --check")),
         ("tidy", &|| tidy_is_clean(root)),
         ("clippy", &|| {
@@ -24,6 +24,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
         }),
         ("test", &|| shell(root, test)),
         ("attack", &|| shell(root, "cargo xtask attack")),
+        ("hostile", &|| shell(root, "cargo xtask hostile --time 30s")),
         ("vm", &|| shell(root, "cargo xtask vm --brief")),
         ("doc", &|| {
             shell(

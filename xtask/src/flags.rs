@@ -32,6 +32,31 @@ xflags::xflags! {
             /// Run only the attacks whose group and name contain one of these.
             repeated patterns: String
         }
+        /// Run hostile programs made by chance, from a seed, and check from outside what they leave: a broken promise is a failure.
+        ///
+        /// As root, it runs as root and then as an ordinary user. Programs that break a promise go to target/hostile.
+        cmd hostile {
+            /// How long, for each user: `90s`, `5m`, `1h`. A minute unless something else is said.
+            optional --time time: String
+            /// So many programs, however long they take.
+            optional --runs runs: u64
+            /// Where the numbers come from. That of the time unless something else is said.
+            optional --seed seed: u64
+            /// How many at once: 2 unless something else is said.
+            optional --jobs jobs: usize
+            /// Run each program so often.
+            optional --repeat times: u64
+            /// Only these steps of each program: `0,3,4`.
+            optional --steps steps: String
+            /// Find the fewest steps of the seed's program that still break a promise.
+            optional --shrink
+            /// Promises that are known to be broken, and are not counted.
+            optional --open kinds: String
+            /// How long after its deadline a call may come back: `3s` unless something else is said.
+            optional --slack time: String
+            /// Only as this user: `root` or `ordinary`.
+            optional --user user: String
+        }
         /// Run tests and attacks in a virtual machine with another kernel: Debian's 6.1, as root and as an ordinary user.
         ///
         /// Emulated in software, and so 10 to 20 times slower than this machine. Debian 12 on x86-64 only; as root
@@ -51,7 +76,7 @@ xflags::xflags! {
             /// Handed to the comparison as they are; `cargo xtask bench --help` lists them.
             repeated args: OsString
         }
-        /// All that a change must pass: format, tidy, clippy, the README's test command, the attacks, `vm --brief`, documentation.
+        /// All that a change must pass: format, tidy, clippy, the README's test command, the attacks, hostile programs, `vm --brief`, documentation.
         cmd ci {}
         /// Check the project's own rules, which no lint knows: layers, unsafe, child-side code, sizes.
         cmd tidy {}
@@ -117,6 +142,13 @@ mod tests {
     }
 
     #[test]
+    fn hostile_takes_a_seed_and_a_time() {
+        let words = ["hostile", "--seed", "7", "--time", "90s", "--user", "ordinary"];
+        let XtaskCmd::Hostile(hostile) = read(&words) else { panic!() };
+        assert_eq!((hostile.seed, hostile.time.as_deref()), (Some(7), Some("90s")));
+    }
+
+    #[test]
     fn vm_takes_a_user() {
         let XtaskCmd::Vm(vm) = read(&["vm", "seal", "--user", "ordinary"]) else { panic!() };
         assert_eq!(vm.selection().unwrap(), Selection::Tests("seal"));
@@ -137,7 +169,7 @@ mod tests {
 
     #[test]
     fn help_names_every_command() {
-        for command in ["test", "attack", "attack-built", "vm", "bench", "ci", "tidy", "help"] {
+        for command in ["test", "attack", "attack-built", "hostile", "vm", "bench", "ci", "tidy", "help"] {
             assert!(Xtask::HELP.contains(&format!("xtask {command}\n")), "{command} is missing");
         }
     }

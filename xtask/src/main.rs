@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `attack`, `vm`, `bench`, `ci` and `tidy`.
+//! The project's own commands: `cargo xtask test`, `attack`, `hostile`, `vm`, `bench`, `ci` and `tidy`.
 //!
 //! One file per command. Nothing here is needed to use Zeroboot, and nothing of Zeroboot is linked in: the commands
 //! start cargo, and read sources and metadata.
@@ -9,6 +9,7 @@ mod attack;
 mod bench;
 mod ci;
 mod flags;
+mod hostile;
 mod output;
 mod test;
 mod tidy;
@@ -40,6 +41,7 @@ fn run() -> anyhow::Result<ExitCode> {
         XtaskCmd::Attack(attack) => attack::run(&project_root()?, &attack.args),
         // Started by itself, and not as `cargo xtask`: it asks for no root.
         XtaskCmd::AttackBuilt(built) => attack::run_built(&built.target, &built.patterns),
+        XtaskCmd::Hostile(asked) => hostile::run(&project_root()?, &asked),
         XtaskCmd::Vm(asked) => vm::run(&project_root()?, asked.selection()?, asked.user.as_deref()),
         XtaskCmd::Bench(bench) => bench::run(&project_root()?, &bench.args),
         XtaskCmd::Ci(_) => ci::run(&project_root()?),

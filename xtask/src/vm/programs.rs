@@ -11,8 +11,11 @@ use super::jobs::Job;
 use crate::test::RUNS;
 
 /// Directories of crates whose tests say nothing about a kernel.
-const TOOLS: [(&str, &str); 2] =
-    [("xtask", "starts cargo, and none of the product"), ("benches", "measures, which an emulation cannot")];
+const TOOLS: [(&str, &str); 3] = [
+    ("xtask", "starts cargo, and none of the product"),
+    ("benches", "measures, which an emulation cannot"),
+    ("zeroboot-hostile", "tests how programs are made, and runs none"),
+];
 
 /// Tests that the machine cannot pass, whatever the kernel does.
 const LEFT_OUT: [(&str, &str); 2] = [

@@ -1,0 +1,180 @@
+//! `cargo xtask hostile`: builds the program that runs hostile programs made by chance, and starts it as root, as an ordinary
+//! user, or as both, one after the other.
+//!
+//! The ordinary user gets a copy of the program in a directory of its own, since the project may lie where only its owner
+//! may look. What breaks a promise is left in `target/hostile`.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+
+use crate::flags::Hostile;
+
+/// The ordinary user: nobody's number, without groups.
+const ORDINARY: u32 = 1001;
+
+/// Where the ordinary user's programs are.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// Whom it runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum User {
+    /// Whoever has started this.
+    Own,
+    Ordinary,
+}
+
+/// Runs it as everybody who is asked for.
+pub(crate) fn run(root: &Path, asked: &Hostile) -> anyhow::Result<ExitCode> {
+    let is_root = fs::metadata("/proc/self").context("cannot tell who runs this")?.uid() == 0;
+    let users = users(asked.user.as_deref(), is_root)?;
+    let program = build(root)?;
+    let mut code = ExitCode::SUCCESS;
+    for user in users {
+        let save =
+            program.parent().and_then(Path::parent).context("cargo has built nowhere")?.join("hostile");
+        let succeeded = match user {
+            User::Own => start(Command::new(&program), asked, &save)?,
+            User::Ordinary => as_ordinary_user(&program, asked, &save)?,
+        };
+        if !succeeded {
+            code = ExitCode::FAILURE;
+        }
+    }
+    Ok(code)
+}
+
+/// Everybody who can be had, unless somebody is named.
+fn users(asked: Option<&str>, is_root: bool) -> anyhow::Result<Vec<User>> {
+    match (asked, is_root) {
+        (None, true) => Ok(vec![User::Own, User::Ordinary]),
+        (Some("root"), true) | (None | Some("ordinary"), false) => Ok(vec![User::Own]),
+        (Some("ordinary"), true) => Ok(vec![User::Ordinary]),
+        (Some("root"), false) => {
+            bail!("only root runs it as root\nremedy: start it as root, or say --user ordinary")
+        }
+        (Some(other), _) => bail!("there is no user {other:?}\nremedy: --user root, or --user ordinary"),
+    }
+}
+
+fn build(root: &Path) -> anyhow::Result<PathBuf> {
+    let built = Command::new("cargo")
+        .args(["build", "--release", "--package", "zeroboot-hostile"])
+        .current_dir(root)
+        .status()
+        .context("cannot start cargo")?;
+    if !built.success() {
+        bail!("the hostile programs do not build");
+    }
+    let metadata = cargo_metadata::MetadataCommand::new().current_dir(root).no_deps().exec();
+    let target = metadata.context("cannot find target")?.target_directory.into_std_path_buf();
+    Ok(target.join("release/zeroboot-hostile"))
+}
+
+/// Whether no promise was broken.
+fn start(mut command: Command, asked: &Hostile, save: &Path) -> anyhow::Result<bool> {
+    let status = command.args(options(asked)).arg("--save").arg(save).status();
+    Ok(status.with_context(|| format!("cannot start {}", command.get_program().display()))?.success())
+}
+
+fn as_ordinary_user(program: &Path, asked: &Hostile, save: &Path) -> anyhow::Result<bool> {
+    let place = Place::new(program)?;
+    let mut command = Command::new("setpriv");
+    let id = ORDINARY.to_string();
+    command
+        .args(["--reuid", &id, "--regid", &id, "--clear-groups", "--inh-caps=-all"])
+        .arg(place.program())
+        .env_clear()
+        .envs([("PATH", PATH.as_ref()), ("HOME", place.0.as_os_str())])
+        .envs(std::env::var_os("TERM").map(|terminal| ("TERM", terminal)))
+        .current_dir(&place.0);
+    let result = start(command, asked, &place.found());
+    for entry in fs::read_dir(place.found()).into_iter().flatten().flatten() {
+        let kept = save.join(entry.file_name());
+        fs::create_dir_all(save)
+            .and_then(|()| fs::copy(entry.path(), &kept))
+            .with_context(|| format!("cannot keep {}", kept.display()))?;
+        eprintln!("kept: {}", kept.display());
+    }
+    result
+}
+
+/// A directory of the ordinary user's, which is gone afterwards.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(program: &Path) -> anyhow::Result<Self> {
+        let place = Self(std::env::temp_dir().join(format!("zeroboot-hostile-{}", std::process::id())));
+        let prepare = || {
+            fs::create_dir(&place.0)?;
+            fs::set_permissions(&place.0, fs::Permissions::from_mode(0o700))?;
+            fs::copy(program, place.program())?;
+            chown(place.program(), Some(ORDINARY), Some(ORDINARY))?;
+            chown(&place.0, Some(ORDINARY), Some(ORDINARY))
+        };
+        prepare().with_context(|| format!("cannot prepare {}", place.0.display()))?;
+        Ok(place)
+    }
+
+    fn program(&self) -> PathBuf {
+        self.0.join("zeroboot-hostile")
+    }
+
+    /// Where the programs go that have broken a promise.
+    fn found(&self) -> PathBuf {
+        self.0.join("found")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("{} stays: {error}", self.0.display());
+        }
+    }
+}
+
+/// What is handed on.
+fn options(asked: &Hostile) -> Vec<OsString> {
+    let values = [
+        ("--time", asked.time.clone()),
+        ("--runs", asked.runs.map(|runs| runs.to_string())),
+        ("--seed", asked.seed.map(|seed| seed.to_string())),
+        ("--jobs", asked.jobs.map(|jobs| jobs.to_string())),
+        ("--repeat", asked.repeat.map(|times| times.to_string())),
+        ("--steps", asked.steps.clone()),
+        ("--open", asked.open.clone()),
+        ("--slack", asked.slack.clone()),
+    ];
+    let mut options: Vec<OsString> = values
+        .into_iter()
+        .flat_map(|(name, value)| value.map(|value| [name.into(), value.into()]))
+        .flatten()
+        .collect();
+    options.extend(asked.shrink.then(|| "--shrink".into()));
+    options
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may end there")]
+mod tests {
+    use super::{User, users};
+
+    #[test]
+    fn root_runs_it_as_both_unless_one_is_asked_for() {
+        assert_eq!(users(None, true).unwrap(), [User::Own, User::Ordinary]);
+        assert_eq!(users(Some("ordinary"), true).unwrap(), [User::Ordinary]);
+        assert_eq!(users(Some("root"), true).unwrap(), [User::Own]);
+    }
+
+    #[test]
+    fn an_ordinary_user_runs_it_alone() {
+        assert_eq!(users(None, false).unwrap(), [User::Own]);
+        assert!(users(Some("root"), false).unwrap_err().to_string().contains("remedy"));
+        assert!(users(Some("nobody"), true).unwrap_err().to_string().contains("remedy"));
+    }
+}
