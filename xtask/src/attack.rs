@@ -26,10 +26,7 @@ const KNOWN: [(&str, &str); 5] = [
         "own-locks",
         "the sandboxes of a host share the files of the tree, and so their locks, which sqlite3 and others need",
     ),
-    (
-        "own-futexes",
-        "whoever maps a file of the tree can wait on it, and the filter cannot tell such memory from a thread's",
-    ),
+    ("own-futexes", "any process that maps a file of the tree can wait on it, by the same call as threads"),
     (
         "own-socket-lists",
         "the sandboxes of a template have one empty network namespace, and /proc lists what is in it",

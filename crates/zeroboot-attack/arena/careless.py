@@ -1,5 +1,5 @@
 """A careless fork server: what it runs inherits everything, and it waits for all of it. The attacks on what a fork leaves, and
-on whoever waits, must succeed in it.
+on a supervisor that waits, must succeed in it.
 
 Usage: careless.py [COUNT]: runs the program on its standard input in so many forks at once, two without it.
 """

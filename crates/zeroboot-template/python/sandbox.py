@@ -44,7 +44,7 @@ def has_known_hooks():
 
 
 def make_ready():
-    """The last of the warm-up. What the garbage collector was told to leave alone is looked at once more."""
+    """The last of the warm-up. What the garbage collector leaves alone is looked at once more."""
     fds = os.environ["ZEROBOOT_FDS"]
     os.environ.clear()
     os.environ.update(PATH=sys.argv[1], HOME=HOME, TMPDIR="/tmp", LANG="C.UTF-8")
@@ -79,7 +79,7 @@ def find_generators():
     """The random generators that modules and the warm-up have made, each behind what seeds it again.
 
     Of what the garbage collector looks at: before the freeze everything, afterwards what is new. One that was seeded on
-    purpose cannot be told from the others. The interpreter seeds that of its own module by itself.
+    purpose looks like the others. The interpreter seeds that of its own module by itself.
     """
     if "random" in sys.modules:
         random = sys.modules["random"]

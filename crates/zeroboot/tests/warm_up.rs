@@ -420,7 +420,7 @@ gc.freeze()
     let code = "from warm import *\nprint(plain.gauss(0, 1), plain.random(), seeded.random(), own.random(), system.random(), \
         slots.inside.random(), next(names), next(numbers))";
     all_different(&Template::python().warm_file(&file.0).build()?, code, 50, 8)?;
-    // Whoever wants the same numbers everywhere says so in each sandbox.
+    // A script that wants the same numbers everywhere seeds by itself.
     let template = Template::python().warm_file(&file.0).build()?;
     let code = "from warm import seeded\nseeded.seed(42)\nprint(seeded.getrandbits(32))";
     let (first, second) = (template.run(code)?, template.run(code)?);

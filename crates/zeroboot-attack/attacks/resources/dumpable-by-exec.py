@@ -3,8 +3,8 @@ import resource
 
 CODE = """
 import ctypes, os, resource
-told = ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE)
-os.write(1, (" ".join(map(str, told))).encode())
+said = ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), *resource.getrlimit(resource.RLIMIT_CORE)
+os.write(1, (" ".join(map(str, said))).encode())
 """
 reader, writer = os.pipe()
 child = os.fork()
@@ -15,12 +15,12 @@ if child == 0:
             os.execv(program, [program, "-I", "-S", "-c", CODE])
     os._exit(1)
 os.close(writer)
-told = os.read(reader, 100).split()
+said = os.read(reader, 100).split()
 os.waitpid(child, 0)
-if not told:
+if not said:
     held("no program can be run")
-dumpable, soft, hard = map(int, told)
-# A limit of 0 keeps no handler from running; one of 1 does, and cannot be lowered by whoever may not raise it again.
+dumpable, soft, hard = map(int, said)
+# A limit of 0 keeps no handler from running; one of 1 does, and a process that may not raise limits cannot change it.
 if dumpable != 1 or (soft, hard) == (1, 1):
     held("dumpable is %d, the limits are %d and %d" % (dumpable, soft, hard))
 through("dumpable, and the limits are %d and %d" % (soft, hard))
