@@ -138,7 +138,7 @@ pub const ALLOWED: &[Group] = &[
         SYS_rt_sigpending,
         SYS_rt_sigtimedwait,
         SYS_rt_sigqueueinfo[QUEUED_SIGNAL]: "sigqueue of the C libraries",
-        SYS_rt_sigsuspend,
+        SYS_rt_sigsuspend: "C programs that wait for a signal",
         SYS_sigaltstack,
         SYS_kill[SECOND_SIGNAL],
         SYS_tkill[SECOND_SIGNAL]: "musl",

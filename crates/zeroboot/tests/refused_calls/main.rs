@@ -101,6 +101,13 @@ impl Whose {
     }
 }
 
+const BOUND_CORES: Call = Call {
+    name: "bound_core_files",
+    number: libc::SYS_prlimit64,
+    argument: Some((1, libc::RLIMIT_CORE.cast_signed())),
+    answer: Err(Errno::EPERM),
+};
+
 /// What comes before a sandbox: then there is no template, and the error names the step.
 const BEFORE: &[(Whose, Call, &str)] = &[
     (Whose::Warden, call("change_its_root", libc::SYS_pivot_root, Errno::EPERM), "pivot_root: EPERM"),
@@ -128,6 +135,7 @@ const BEFORE: &[(Whose, Call, &str)] = &[
         "no_new_privs",
     ),
     (Whose::Template, call("join_a_keyring", libc::SYS_keyctl, Errno::EDQUOT), "session keyring"),
+    (Whose::Template, BOUND_CORES, "limit of core files: EPERM"),
     (Whose::Template, prctl("become_undumpable", libc::PR_SET_DUMPABLE, Errno::EPERM), "not dumpable: EPERM"),
     (
         Whose::Template,
