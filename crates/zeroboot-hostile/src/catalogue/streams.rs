@@ -1,6 +1,6 @@
 //! The standard streams: odd writes, stolen and closed ends, and whoever keeps them open.
 
-use super::Effect::{Floods, Output};
+use super::Effect::{Floods, Fragile, Output};
 use super::{Chance, Operation, nothing, operation};
 
 fn written(chance: &mut Chance) -> &'static str {
@@ -25,7 +25,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     }),
     operation("close_stream", &[Output], |chance| any(chance).to_owned()),
     operation("swap_streams", &[Output], nothing),
-    operation("replace_stream", &[Output], |chance| {
+    // An interpreter does not start where its standard error is a directory.
+    operation("replace_stream", &[Output, Fragile], |chance| {
         let kind =
             chance.of(&["memory", "pipe", "pair", "directory", "channel", "stdin", "stdout", "stderr"]);
         format!("{}, '{kind}'", any(chance))
@@ -39,6 +40,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     }),
     operation("steal", &[Output, Floods], |chance| {
         format!("{}, {}, {}", written(chance), chance.between(1, 3), chance.between(20, 200))
+    }),
+    // A race, and so once more, for longer.
+    operation("steal", &[Output, Floods], |chance| {
+        format!("{}, {}, {}", written(chance), chance.between(2, 3), chance.between(300, 1000))
     }),
     operation("steal_input", &[], nothing),
     operation("pipe_size", &[], |chance| {
