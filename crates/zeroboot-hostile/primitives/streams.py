@@ -64,6 +64,12 @@ def steal(fd, thieves, milliseconds):
             time.sleep(0.0001)
 
 
+def steal_and_stay(fd, thieves, milliseconds):
+    """Nothing follows: who waits for what was stolen last waits until the end."""
+    steal(fd, thieves, milliseconds)
+    sleep_on()
+
+
 def steal_input():
     end = os.open("/proc/self/fd/0", os.O_WRONLY | os.O_NONBLOCK)
     os.write(end, b"i" * 4096)

@@ -1,6 +1,6 @@
 //! The standard streams: odd writes, stolen and closed ends, and whoever keeps them open.
 
-use super::Effect::{Floods, Fragile, Output};
+use super::Effect::{Floods, Fragile, Output, Wild};
 use super::{Chance, Operation, nothing, operation};
 
 fn written(chance: &mut Chance) -> &'static str {
@@ -41,9 +41,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("steal", &[Output, Floods], |chance| {
         format!("{}, {}, {}", written(chance), chance.between(1, 3), chance.between(20, 200))
     }),
-    // A race, and so once more, for longer.
-    operation("steal", &[Output, Floods], |chance| {
-        format!("{}, {}, {}", written(chance), chance.between(2, 3), chance.between(300, 1000))
+    operation("steal_and_stay", &[Wild, Output, Floods], |chance| {
+        format!("{}, {}, {}", written(chance), chance.between(1, 3), chance.between(20, 300))
     }),
     operation("steal_input", &[], nothing),
     operation("pipe_size", &[], |chance| {
