@@ -176,10 +176,15 @@ def burn_here(milliseconds):
 
 
 def burn_in_child(milliseconds):
-    pid = child(burn, milliseconds)
+    def body():
+        burn(milliseconds)
+        os._exit(0)
+
+    pid = child(body)
     if pid:
-        os.waitpid(pid, 0)
-        say("burned elsewhere: %d ms" % milliseconds)
+        # What was done to its memory before may have ended it early.
+        if os.waitpid(pid, 0)[1] == 0:
+            say("burned elsewhere: %d ms" % milliseconds)
 
 
 def burn_in_orphan(milliseconds):
