@@ -75,67 +75,6 @@ def reseeders():
         yield lambda: setattr(loaded["tempfile"], "_name_sequence", None)
 
 
-def find_generators():
-    """The random generators that modules and the warm-up have made, each behind what seeds it again.
-
-    Of what the garbage collector looks at: before the freeze everything, afterwards what is new. One that was seeded on
-    purpose looks like the others. The interpreter seeds that of its own module by itself.
-    """
-    if "random" in sys.modules:
-        random = sys.modules["random"]
-        for generator in instances(random.Random):
-            if not isinstance(generator, random.SystemRandom) and generator is not getattr(random, "_inst", None):
-                yield random.Random.seed, generator
-    if "numpy.random" in sys.modules:
-        numpy = sys.modules["numpy.random"]
-        done = []
-        for state in instances(numpy.RandomState):
-            bits = state._bit_generator
-            if isinstance(bits, numpy.MT19937):
-                # At one go, in less time.
-                done.append(bits)
-                yield numpy.RandomState.seed, state
-            else:
-                yield drop_half_a_pair, state
-        for bits in instances(numpy.BitGenerator):
-            if not any(bits is each for each in done):
-                yield seed_bits, bits
-
-
-def instances(kind):
-    """By their types: to ask an object for its class may run its code."""
-    return [each for each in gc.get_objects() if issubclass(type(each), kind)]
-
-
-def seed_or_fail(generators):
-    """The first time, in the template: one that cannot be seeded again ends the warm-up, with a remedy."""
-    try:
-        for seed, generator in generators:
-            seed(generator)
-    except Exception as error:
-        kind = type(generator)
-        text = "a %s.%s of the warm-up, which each sandbox would draw the same numbers from, cannot be seeded again (%r): make it in the script"
-        library.fail((text % (kind.__module__, kind.__qualname__, error)).encode("utf-8", "replace"))
-        os._exit(1)
-
-
-def seed_again(generators):
-    for seed, generator in generators:
-        seed(generator)
-
-
-def drop_half_a_pair(state):
-    """Of two numbers that are drawn together one may be left. The bits are an object of their own."""
-    content = state.get_state(legacy=False)
-    content.update(has_gauss=0, gauss=0.0)
-    state.set_state(content)
-
-
-def seed_bits(generator):
-    """By what pickling takes from a new one, since only that replaces what children are seeded from as well."""
-    generator.__setstate__(type(generator)().__reduce__()[2])
-
-
 class Loader:
     """Where tracebacks find the lines of the script, whose file is not in the sandbox: linecache asks a module's loader."""
 
@@ -152,7 +91,7 @@ def empty_main():
     return main
 
 
-def run_ahead(generators, await_go, name, argv, environment, body):
+def run_ahead(made, await_go, name, argv, environment, body):
     """Does what a job does, for its memory to be there when the job comes. Of this the job sees nothing."""
     streams = [os.dup(fd) for fd in (0, 1, 2)]
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -173,8 +112,8 @@ def run_ahead(generators, await_go, name, argv, environment, body):
         sys.modules["random"].seed()
     for action in reseeders():
         action()
-    seed_again(generators)
-    seed_again(find_generators())
+    generators.seed_again(made)
+    generators.seed_again(generators.find())
     return status
 
 
@@ -264,17 +203,17 @@ def sandbox():
     main = sys.modules["__main__"] = empty_main()
     make_ready()
     reseed = list(reseeders())
-    generators = list(find_generators())
-    seed_or_fail(generators)
-    if generators:
-        reseed.append(lambda: seed_again(generators))
+    made = list(generators.find())
+    generators.seed_or_fail(made)
+    if made:
+        reseed.append(lambda: generators.seed_again(made))
     job = serve()
 
     for action in reseed:
         action()
     is_ahead, *job = job
     if is_ahead:
-        _, *job = library.ran_ahead(run_ahead(generators, await_go, *job))
+        _, *job = library.ran_ahead(run_ahead(made, await_go, *job))
     finish(wind_up(run_job(main, await_go, *job)))
 
 

@@ -81,6 +81,9 @@ def flush_what_can_be():
 
 
 library = load_and_warm_up()
+generators = types.ModuleType("generators")
+generators.library = library
+exec(compile(library.generators(), HERE, "exec", dont_inherit=True), generators.__dict__)
 # Compiled before, so that nothing is in the nursery but what stays there.
 code = marshal.dumps(compile(library.source(), HERE, "exec", dont_inherit=True))
 # A second thread is refused later, with its name.
@@ -91,6 +94,7 @@ exec(
     {
         "__name__": "__main__",
         "library": library,
+        "generators": generators,
         "own_frames_cut": own_frames_cut,
         "flush_what_can_be": flush_what_can_be,
         "has_one_thread": has_one_thread,

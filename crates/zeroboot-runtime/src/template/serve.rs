@@ -86,7 +86,6 @@ impl Template {
     /// standard streams and the channel are left, whatever their owners believe: leave by
     /// [`Sandbox::finish`] or `_exit`, and drop nothing that owns a descriptor.
     pub fn serve(mut self) -> Result<Sandbox, ServeError> {
-        fill_heap_gaps();
         self.close_extras();
         let sandbox = match self.prepare() {
             Ok(Ready::Server(mut equipment, kept)) => {
@@ -120,6 +119,8 @@ impl Template {
         let prepared = Prepared::new(&policy, filters.as_ref())?;
         let leaves = if setup.leaves { Leaves::Yes } else { Leaves::No };
 
+        // After the last of what is made to be dropped again.
+        fill_heap_gaps();
         // Before anything of it is pinned, and while the process may still look at itself.
         let mut heavy = WriteHeavy::default();
         let declared = take_write_heavy(&mut heavy, &self.write_heavy)?;

@@ -27,6 +27,9 @@ const ABANDONED: c_int = 125;
 /// The part of the Python side that is made in the nursery.
 static SOURCE: &[u8] = include_bytes!("../../python/sandbox.py");
 
+/// The random generators of a warm-up.
+static GENERATORS: &[u8] = include_bytes!("../../python/generators.py");
+
 /// What the interpreter calls when the module is imported.
 #[unsafe(no_mangle)]
 extern "C" fn PyInit_zeroboot_template() -> Reference {
@@ -59,7 +62,7 @@ static DEFINITION: Shared<ModuleDef> = Shared(UnsafeCell::new(ModuleDef {
     free: null_mut(),
 }));
 
-static METHODS: Shared<[MethodDef; 11]> = Shared(UnsafeCell::new([
+static METHODS: Shared<[MethodDef; 12]> = Shared(UnsafeCell::new([
     method(c"fail", fail, MethodDef::ONE_ARGUMENT, c"Tells the host, in bytes, why the warm-up has failed."),
     method(c"fail_file", fail_file, MethodDef::ONE_ARGUMENT, c"The same for the file that the user had run."),
     method(
@@ -75,6 +78,7 @@ static METHODS: Shared<[MethodDef; 11]> = Shared(UnsafeCell::new([
         c"Has small objects lie close together from now on; False where that cannot be.",
     ),
     method(c"source", source, MethodDef::NO_ARGUMENT, c"What a sandbox runs, in bytes."),
+    method(c"generators", generators, MethodDef::NO_ARGUMENT, c"What seeds generators of the warm-up again, in bytes."),
     method(
         c"run_fork_hooks",
         run_fork_hooks,
@@ -155,9 +159,17 @@ unsafe extern "C" fn open_nursery(_: Reference, _: Reference) -> Reference {
 }
 
 unsafe extern "C" fn source(_: Reference, _: Reference) -> Reference {
+    bytes(SOURCE)
+}
+
+unsafe extern "C" fn generators(_: Reference, _: Reference) -> Reference {
+    bytes(GENERATORS)
+}
+
+fn bytes(text: &[u8]) -> Reference {
     let Some(api) = Api::of_this_process() else { return null_mut() };
     // SAFETY: so many bytes are there, and are copied.
-    unsafe { (api.bytes)(SOURCE.as_ptr().cast(), SOURCE.len().cast_signed()) }
+    unsafe { (api.bytes)(text.as_ptr().cast(), text.len().cast_signed()) }
 }
 
 unsafe extern "C" fn run_fork_hooks(_: Reference, _: Reference) -> Reference {
