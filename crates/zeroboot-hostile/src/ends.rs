@@ -34,7 +34,7 @@ pub(crate) enum Means {
 }
 
 /// Signals that end a process by default, SIGKILL first.
-const DEADLY: [i32; 13] = [9, 1, 2, 3, 6, 10, 11, 13, 14, 15, 24, 31, 40];
+const DEADLY: [i32; 13] = [9, 1, 2, 3, 6, 10, 11, 13, 14, 15, 24, 30, 31];
 
 impl End {
     pub(crate) fn draw(chance: &mut Chance) -> Self {
