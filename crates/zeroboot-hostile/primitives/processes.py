@@ -1,4 +1,4 @@
-# Processes: how they are made, what they do to one another, and to whoever looks.
+# Processes: how they are made, what they do to one another, and to an observer.
 
 CLONE = {
     "vm": 0x100,

@@ -83,8 +83,8 @@ impl OpenFilesError {
 
 /// How many descriptors each sandbox of the calling process may have open, where so many are asked for.
 ///
-/// Descriptors that are on their way in a message are counted for the *user*, and the kernel refuses to pass more to
-/// whoever has a lower limit of open files than that. So sandboxes with the host's user id get half of the host's limit at
+/// Descriptors that are on their way in a message are counted for the *user*, and the kernel refuses to pass more for
+/// a process that has a lower limit of open files than that. So sandboxes with the host's user id get half of the host's limit at
 /// most: they stop long before their host has to. Sandboxes with ids of their own get what is asked for.
 ///
 /// # Errors
@@ -115,8 +115,8 @@ const QUEUED_TOGETHER: rlim_t = 1 << 16;
 /// that wait half, of the processes all but a few, of message queues nothing. Before
 /// [`unshare`](crate::world::unshare).
 ///
-/// It also lifts the soft limit of open files to the hard one: the kernel refuses to pass descriptors to whoever has a
-/// lower limit than its user has in flight, and what sandboxes may have lies [below](crate::policy::Limits::open_files).
+/// It also lifts the soft limit of open files to the hard one: the kernel refuses to pass descriptors for a process
+/// whose limit is lower than what its user has in flight, and what sandboxes may have lies [below](crate::policy::Limits::open_files).
 ///
 /// # Errors
 /// [`QuotaError::Limit`].

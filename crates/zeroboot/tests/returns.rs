@@ -152,7 +152,7 @@ fn of(execute: impl Fn(&Template) -> Result<Execute, Failed>) -> Result<(), Fail
     Ok(())
 }
 
-/// The end of its streams is what is in them when it is gone, all of it, whoever else holds them.
+/// The end of its streams is what is in them when it is gone, all of it, even if their other ends are still open.
 fn what_it_printed_is_there() -> Result<(), Failed> {
     let template = Template::python().build()?;
     let code = format!(

@@ -1,4 +1,4 @@
-//! The standard streams: odd writes, stolen and closed ends, and whoever keeps them open.
+//! The standard streams: odd writes, stolen and closed ends, and processes that keep them open.
 
 use super::Effect::{Floods, Fragile, Output, Wild};
 use super::{Chance, Operation, nothing, operation};

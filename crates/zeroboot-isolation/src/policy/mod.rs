@@ -148,7 +148,7 @@ pub struct Limits {
     ///
     /// Where the host is an ordinary user, never more than half of the host's own soft limit either, as it is when the
     /// template is built, and at least 317 below it: the kernel counts descriptors that are on their way between processes for
-    /// the user, and compares with the limit of whoever sends. A sandbox that leaves many on their way then fails before
+    /// the user, and compares with the limit of the sender. A sandbox that leaves many on their way then fails before
     /// its host does. Raise the host's limit (`ulimit -n`) for more; `zeroboot` raises its own as far as it may.
     pub open_files: u64,
     /// Processes and threads of the sandbox. Enforced by its cgroup, and by the limit of its user where that is its own:

@@ -1,7 +1,7 @@
 //! Which user ids a host lends to a template: a range that no other template has at the same time.
 //!
 //! Much of what the kernel counts it counts per user id, and nothing else keeps two templates of one host, or of two hosts,
-//! apart there. So each range has an owner: whoever holds a socket with the range's name. The kernel gives a name once, and
+//! apart there. So each range has an owner: the process that holds a socket with the range's name. The kernel gives a name once, and
 //! takes it back when its holder ends, by whatever end; there is nothing to be left behind and nothing to be cleaned.
 
 use std::os::fd::{AsRawFd, OwnedFd};

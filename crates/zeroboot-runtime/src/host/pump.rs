@@ -40,7 +40,7 @@ pub(super) struct FromSandbox {
 enum Writers {
     /// Somebody in the sandbox, until the end of file.
     Some,
-    /// Nobody: what is not in the pipe by now does not come, whoever holds its other end.
+    /// Nobody: what is not in the pipe by now does not come, even if its other end is still open.
     Gone,
 }
 
