@@ -58,13 +58,15 @@ pub(crate) fn serve() -> ! {
             reaped = Reaped::Somebody;
         }
     }
-    // Atomic: the kernel lets no fork pass by. It finds nobody when everybody is reaped.
+    // Atomic: the kernel lets no fork pass by. It finds nobody when everybody is reaped, and looks at everybody each time.
     while kill_everybody() != Err(Errno::ESRCH) {
-        match wait(0) {
-            Ok(_) => reaped = Reaped::Somebody,
+        if wait(0).is_err() {
             // Nobody of its own. There may be one by the time that the others are gone.
-            Err(_) => drop(next_signal(Some(PAUSE))),
+            let _ = next_signal(Some(PAUSE));
+            continue;
         }
+        reaped = Reaped::Somebody;
+        while let Ok(1..) = wait(0) {}
     }
     // SAFETY: needed since child-side code keeps to system calls; it has no preconditions.
     unsafe { libc::_exit(libc::c_int::from(reaped == Reaped::Somebody)) }

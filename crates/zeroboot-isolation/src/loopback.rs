@@ -12,9 +12,13 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
-/// Least, first and most bytes that a connection takes for one direction. A socket that has asked for a size itself gets what
-/// the machine allows (`net.core.rmem_max` and `wmem_max`).
+/// Least, first and most bytes that a connection takes for one direction. A socket cannot ask for more: the
+/// filter ignores that.
 const PER_DIRECTION: &[u8] = b"4096 65536 131072";
+
+/// How many connections of one listening socket may wait to be accepted. Each holds memory, and has no descriptor that would
+/// count.
+const UNACCEPTED: &[u8] = b"128";
 
 /// Bounds what each connection of the calling process's network namespace takes while nobody reads it. It needs a `/proc`
 /// that can be written to, and `CAP_NET_ADMIN` over the namespace. See `tcp(7)`.
@@ -22,7 +26,7 @@ pub(crate) fn bound_memory() -> Result<(), Errno> {
     for file in [c"/proc/sys/net/ipv4/tcp_rmem", c"/proc/sys/net/ipv4/tcp_wmem"] {
         put(file, PER_DIRECTION)?;
     }
-    Ok(())
+    put(c"/proc/sys/net/core/somaxconn", UNACCEPTED)
 }
 
 fn put(file: &CStr, text: &[u8]) -> Result<(), Errno> {

@@ -130,7 +130,20 @@ pub fn leave_room() -> Result<(), QuotaError> {
         lower(Resource::RLIMIT_NPROC, processes - KEPT_PROCESSES.min(processes / 8))?;
     }
     let (_, files) = limit(Resource::RLIMIT_NOFILE)?;
-    set(Resource::RLIMIT_NOFILE, files, files)
+    set(Resource::RLIMIT_NOFILE, files, files)?;
+    allow_limit_of_one()
+}
+
+/// A limit of 1 for core files keeps the host's handler from being called, and 0 does not (`core(5)`). A hard limit of 0 can be
+/// raised by root alone: an ordinary user's sandboxes have it then.
+fn allow_limit_of_one() -> Result<(), QuotaError> {
+    if limit(Resource::RLIMIT_CORE)?.1 > 0 {
+        return Ok(());
+    }
+    match set(Resource::RLIMIT_CORE, 1, 1) {
+        Err(QuotaError::Limit { source: Errno::EPERM, .. }) => Ok(()),
+        result => result,
+    }
 }
 
 /// Lowers what each sandbox inherits of such limits: it queues some signals, and has neither message queues nor better

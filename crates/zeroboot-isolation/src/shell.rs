@@ -56,6 +56,12 @@ pub enum ShellPlanError {
     Landlock(#[from] LandlockError),
 }
 
+/// A private file system has a file, directory or link for so many bytes of its size. Each takes about as much of the
+/// kernel's memory, as do extended attributes, which count as such; none of that counts as size.
+const BYTES_AN_INODE: u64 = 1 << 10;
+const LEAST_INODES: u64 = 1 << 10;
+const MOST_INODES: u64 = 1 << 16;
+
 impl ShellPlan {
     /// Formats what [`settle`](Self::settle) mounts for a sandbox of this user, and compiles the filter that
     /// [`park`](Self::park) installs.
@@ -64,9 +70,10 @@ impl ShellPlan {
     /// [`ShellPlanError`].
     pub fn prepare(policy: &Policy, user: UserId) -> Result<Self, ShellPlanError> {
         let size = policy.limits.tmp.0;
+        let inodes = (size / BYTES_AN_INODE).clamp(LEAST_INODES, MOST_INODES);
         let id = user.0;
-        let shared = CString::new(format!("mode=1777,size={size},nr_inodes=65536"))?;
-        let home = CString::new(format!("mode=700,uid={id},gid={id},size={size},nr_inodes=65536"))?;
+        let shared = CString::new(format!("mode=1777,size={size},nr_inodes={inodes}"))?;
+        let home = CString::new(format!("mode=700,uid={id},gid={id},size={size},nr_inodes={inodes}"))?;
         Ok(Self {
             mounts: [
                 (c"tmpfs", c"/tmp", shared.clone()),

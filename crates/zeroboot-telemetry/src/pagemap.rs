@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::uio::pread;
@@ -47,15 +48,31 @@ impl Entry {
 
 /// The page table of one process, open for reading.
 #[derive(Debug)]
-pub(crate) struct Pagemap(OwnedFd);
+pub(crate) struct Pagemap {
+    file: OwnedFd,
+    until: Option<Instant>,
+}
 
 impl Pagemap {
     pub(crate) const fn new(file: OwnedFd) -> Self {
-        Self(file)
+        Self { file, until: None }
+    }
+
+    /// One that is not read beyond this time: the process decides how much there is to read, and can hold up each reading.
+    pub(crate) const fn until(file: OwnedFd, time: Instant) -> Self {
+        Self { file, until: Some(time) }
+    }
+
+    /// `ETIME` when its time is over.
+    pub(crate) fn has_time(&self) -> Result<(), Errno> {
+        match self.until {
+            Some(until) if Instant::now() > until => Err(Errno::ETIME),
+            _ => Ok(()),
+        }
     }
 
     /// Hands over each page of these addresses with its own. `bytes` is only a place to read to. `ESRCH`: there is no
-    /// memory any more.
+    /// memory any more; `ETIME`: there was more than time.
     pub(crate) fn each(
         &self,
         addresses: Range<u64>,
@@ -66,10 +83,11 @@ impl Pagemap {
         bytes.resize(ENTRIES * ENTRY, 0);
         let mut address = addresses.start;
         while address < addresses.end {
+            self.has_time()?;
             let left = usize::try_from((addresses.end - address) / page).unwrap_or(ENTRIES);
             let wanted = left.clamp(1, ENTRIES) * ENTRY;
             let place = i64::try_from(address / page * ENTRY as u64).map_err(|_| Errno::EOVERFLOW)?;
-            let length = match pread(&self.0, &mut bytes[..wanted], place) {
+            let length = match pread(&self.file, &mut bytes[..wanted], place) {
                 Err(Errno::EINTR) => continue,
                 // Nothing is left of the process, or nothing of what a user may map.
                 Ok(length) if length < ENTRY => return Err(Errno::ESRCH),
@@ -87,6 +105,6 @@ impl Pagemap {
 
 impl AsFd for Pagemap {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.file.as_fd()
     }
 }

@@ -5,6 +5,7 @@
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::unistd::{Pid, SysconfVar};
@@ -27,6 +28,10 @@ const GAP: u64 = 64;
 /// How many entries are read of a process at most: 16 GiB of addresses, or of pages where the kernel searches by itself. The
 /// process decides how many there are; without memory to speak of it can map as many as its addresses reach.
 const MOST_ENTRIES: u64 = 4 << 20;
+
+/// How long the pages of a process are looked for. A process that changes its mappings all the time holds up each reading, and
+/// decides how many there are.
+const LONGEST: Duration = Duration::from_millis(250);
 
 /// Takes samples, one after the other, in buffers that it keeps: from the second one on it allocates nothing, unless a
 /// process is larger than all before.
@@ -284,9 +289,21 @@ impl Sampler {
         &mut self,
         directory: &Directory,
         file: OwnedFd,
+        found: impl FnMut(u64, Option<usize>),
+    ) -> Result<Option<()>, Errno> {
+        match self.own_pages_in_time(directory, file, found) {
+            Err(Errno::ETIME) => Ok(None),
+            result => result,
+        }
+    }
+
+    fn own_pages_in_time(
+        &mut self,
+        directory: &Directory,
+        file: OwnedFd,
         mut found: impl FnMut(u64, Option<usize>),
     ) -> Result<Option<()>, Errno> {
-        let pagemap = Pagemap::new(file);
+        let pagemap = Pagemap::until(file, Instant::now() + LONGEST);
         self.places.clear();
         match &mut self.scan {
             Some(scan) => {

@@ -74,7 +74,8 @@ impl Scan {
         self.end
     }
 
-    /// Hands over, in order, each range of anonymous pages. See [`Entry::is_anonymous`].
+    /// Hands over, in order, each range of anonymous pages. `ETIME`: there was more than time. See
+    /// [`Entry::is_anonymous`].
     ///
     /// [`Entry::is_anonymous`]: crate::pagemap::Entry::is_anonymous
     pub(crate) fn each_anonymous(
@@ -85,6 +86,7 @@ impl Scan {
     ) -> Result<(), Errno> {
         let mut start = addresses.start;
         while start < addresses.end {
+            pagemap.has_time()?;
             let (count, end) = match self.once(pagemap, start..addresses.end) {
                 Err(Errno::EINTR) => continue,
                 result => result?,

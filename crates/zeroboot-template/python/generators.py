@@ -14,17 +14,18 @@ def find():
     Of what the garbage collector looks at: before the freeze everything, afterwards what is new. One that was seeded on
     purpose looks like the others. The interpreter seeds that of its own module by itself.
     """
-    if "random" in sys.modules:
-        random = sys.modules["random"]
-        for generator in instances(random.Random):
-            if not isinstance(generator, random.SystemRandom) and generator is not getattr(random, "_inst", None):
-                yield random.Random.seed, generator
+    # Whatever has become of the module `random`.
+    if "_random" in sys.modules:
+        own = getattr(sys.modules.get("random"), "_inst", None)
+        for generator in instances(sys.modules["_random"].Random):
+            if generator is not own:
+                yield seed_twister, generator
     if "numpy.random" in sys.modules:
         numpy = sys.modules["numpy.random"]
         done = []
         for state in instances(numpy.RandomState):
             bits = state._bit_generator
-            if isinstance(bits, numpy.MT19937):
+            if issubclass(type(bits), numpy.MT19937):
                 # At one go, in less time.
                 done.append(bits)
                 yield numpy.RandomState.seed, state
@@ -55,6 +56,13 @@ def seed_or_fail(made):
 def seed_again(made):
     for seed, generator in made:
         seed(generator)
+
+
+def seed_twister(generator):
+    """As `seed` of its class does without an argument, which may be another class's by now."""
+    sys.modules["_random"].Random.seed(generator)
+    if hasattr(type(generator), "gauss"):
+        generator.gauss_next = None
 
 
 def drop_half_a_pair(state):

@@ -130,7 +130,7 @@ impl Covers {
                 Some(Type::Directory) => directories.push(path()),
                 Some(Type::Fifo | Type::Socket) => self.add_if_special(shown, &path())?,
                 // Some file systems do not say.
-                None => match shown.status(&path()) {
+                None => match shown.status(&path())? {
                     Some(status) if format(&status) == SFlag::S_IFDIR => directories.push(path()),
                     _ => self.add_if_special(shown, &path())?,
                 },
@@ -141,7 +141,7 @@ impl Covers {
     }
 
     fn add_if_special(&mut self, shown: &Shown<'_>, path: &Path) -> Result<(), TreeError> {
-        match shown.status(path) {
+        match shown.status(path)? {
             Some(status) if matches!(format(&status), SFlag::S_IFIFO | SFlag::S_IFSOCK) => {
                 self.add(shown, path, Kind::File)
             }
@@ -152,7 +152,7 @@ impl Covers {
     /// A directory that cannot be listed, if it is one that can be entered, by its owner or by others.
     fn add_if_entered(&mut self, shown: &Shown<'_>, path: &Path) -> Result<(), TreeError> {
         let enters = || shown.open(&path.join("."), OFlag::O_PATH).is_ok();
-        match shown.status(path) {
+        match shown.status(path)? {
             Some(status) if status.st_mode & Mode::S_IXOTH.bits() != 0 || enters() => {
                 self.add(shown, path, Kind::Directory)
             }
@@ -223,13 +223,22 @@ impl Shown<'_> {
         self.open(directory, OFlag::O_RDONLY | OFlag::O_DIRECTORY).and_then(Dir::from_fd)
     }
 
-    /// Of the entry itself; `None` when it is a link, or is no more.
-    fn status(&self, path: &Path) -> Option<FileStat> {
-        self.open(path, OFlag::O_PATH).and_then(fstat).ok()
+    /// Of the entry itself; `None` when it is a link, is no more, or lies where this process may not look.
+    fn status(&self, path: &Path) -> Result<Option<FileStat>, TreeError> {
+        match self.open(path, OFlag::O_PATH).and_then(fstat) {
+            Ok(status) => Ok(Some(status)),
+            Err(Errno::EACCES | Errno::EPERM) => Ok(None),
+            Err(errno) if is_changed(errno) => Ok(None),
+            Err(errno) => Err(self.failed(path, errno)),
+        }
     }
 
     fn failed(&self, below: &Path, source: Errno) -> TreeError {
-        TreeError::Source { path: self.source.join(below), source }
+        match source {
+            // A sandbox gets there all the same, one directory after the other.
+            Errno::ENAMETOOLONG => TreeError::TooDeep(self.source.to_owned()),
+            _ => TreeError::Source { path: self.source.join(below), source },
+        }
     }
 }
 

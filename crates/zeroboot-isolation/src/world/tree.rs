@@ -99,6 +99,13 @@ pub enum TreeError {
         .0.display()
     )]
     TooManyEntries(PathBuf),
+    /// A path in a view is too long to be looked at.
+    #[error(
+        "cannot show {} in the sandbox: there are paths of more than 4,096 bytes in it, which cannot be looked at; show \
+         those directories that are needed",
+        .0.display()
+    )]
+    TooDeep(PathBuf),
     /// A source could not be opened, looked through, or put in its place.
     #[error("cannot show {} in the sandbox", path.display())]
     Source {

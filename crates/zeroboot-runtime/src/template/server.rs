@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
@@ -59,6 +60,9 @@ pub(super) struct Server<'a> {
     template: &'a Template,
     equipment: &'a mut Equipment,
 }
+
+/// How long it waits where nothing can be passed on.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Whether each shell comes with a cgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,8 +157,14 @@ impl<'a> Server<'a> {
     }
 
     fn tell_warden(&self, message: LinkMessage, fds: &[BorrowedFd<'_>]) -> Result<(), ServeError> {
-        fd::send(self.template.link.as_fd(), &message.encode(), fds)
-            .map_err(|source| ServeError::Socket { socket: "link", source })
+        loop {
+            match fd::send(self.template.link.as_fd(), &message.encode(), fds) {
+                // Its user has too many descriptors on their way, those of a sandbox maybe, which ends at its deadline. The
+                // warden must know of every process.
+                Err(Errno::ETOOMANYREFS) => std::thread::sleep(PAUSE),
+                sent => return sent.map_err(|source| ServeError::Socket { socket: "link", source }),
+            }
+        }
     }
 
     pub(super) fn next_shell(&mut self) -> Result<Parked, ServeError> {

@@ -87,6 +87,31 @@ enum WardenError {
     TemplateEnded(String),
 }
 
+impl WardenError {
+    /// Whether something has run short that its user's sandboxes may have taken: later there may be some again.
+    fn is_shortage(&self) -> bool {
+        let errno = match self {
+            Self::Fork(ForkError::Fork { errno }) => *errno,
+            Self::Call { source, .. } => *source,
+            Self::Shell(failure) => Errno::from_raw(failure.errno),
+            Self::Copy(source) => Errno::from_raw(source.raw_os_error().unwrap_or_default()),
+            // Killed, for memory.
+            Self::ShellDied => return true,
+            _ => return false,
+        };
+        matches!(
+            errno,
+            Errno::EAGAIN
+                | Errno::ENOMEM
+                | Errno::ENOSPC
+                | Errno::EMFILE
+                | Errno::ENFILE
+                | Errno::ENOBUFS
+                | Errno::ETOOMANYREFS
+        )
+    }
+}
+
 /// Names the call that failed.
 fn failed(what: &'static str) -> impl FnOnce(Errno) -> WardenError {
     move |source| WardenError::Call { what, source }

@@ -109,10 +109,25 @@ struct Warden {
     shells: HashMap<u64, Shell>,
     /// How many shells should wait at each process of the template.
     wanted: usize,
+    supply: Supply,
+}
+
+/// Whether shells can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Supply {
+    /// None was made yet: what keeps them from being made keeps the template from serving.
+    Untried,
+    /// They can.
+    Ample,
+    /// Something has run short. What lives goes on, and others wait.
+    Short,
 }
 
 /// How long nothing must have happened until a shell is parked for later, in milliseconds.
 const QUIET: u8 = 2;
+
+/// How long it waits when a shell could not be made for want of something, in milliseconds.
+const PAUSE: u8 = 50;
 
 /// Parks shells and reaps sandboxes until host or template are gone.
 pub(super) fn serve(
@@ -128,6 +143,7 @@ pub(super) fn serve(
         processes: BTreeMap::new(),
         shells: HashMap::new(),
         wanted: setup.shells.div_ceil(usize::from(setup.template_processes.get())),
+        supply: Supply::Untried,
     };
     for source in [host, host_process] {
         warden.listen(source, Interest::Readable, Source::Host)?;
@@ -140,7 +156,8 @@ impl Warden {
     fn run(&mut self) -> Result<(), WardenError> {
         loop {
             let short = self.short_of_shells();
-            let happened = match self.events.wait(short.map(|_| QUIET)) {
+            let longest = if self.supply == Supply::Short { PAUSE } else { QUIET };
+            let happened = match self.events.wait(short.map(|_| longest)) {
                 Err(Errno::EINTR) => continue,
                 result => result.map_err(failed("waiting"))?,
             };
@@ -182,6 +199,9 @@ impl Warden {
         self.processes.insert(number, TemplateProcess { link, pidfd, parked: 0, held: None });
         while self.processes.get(&number).is_some_and(|it| it.held.is_none() && it.parked < self.wanted) {
             self.park(number)?;
+            if self.supply == Supply::Short {
+                break;
+            }
         }
         Ok(())
     }
@@ -197,7 +217,17 @@ impl Warden {
         let held = self.processes.get_mut(&process).and_then(|process| process.held.take());
         let offer = match held.filter(|offer| self.shells.contains_key(&offer.number)) {
             Some(held) => held,
-            None => self.make_shell()?,
+            None => match self.make_shell() {
+                Ok(offer) => {
+                    self.supply = Supply::Ample;
+                    offer
+                }
+                Err(error) if self.supply != Supply::Untried && error.is_shortage() => {
+                    self.supply = Supply::Short;
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            },
         };
         let (Some(process), Some(shell)) = (self.processes.get_mut(&process), self.shells.get(&offer.number))
         else {

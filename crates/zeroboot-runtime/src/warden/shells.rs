@@ -84,12 +84,27 @@ impl Parking {
         // Born there, so that it can make that cgroup the root of what its sandbox sees.
         let birthplace = leaf.as_ref().map(|leaf| leaf.directory().try_clone_to_owned());
         self.fork.set_cgroup(birthplace.transpose().map_err(WardenError::Copy)?)?;
-        let child = match self.fork.fork()? {
-            Forked::Parent(child) => child,
-            Forked::Child(fresh) => become_shell(&fresh, &plan, far),
+        let forked = self.fork.fork();
+        let mut child = match forked {
+            Ok(Forked::Parent(child)) => child,
+            Ok(Forked::Child(fresh)) => become_shell(&fresh, &plan, far),
+            Err(error) => {
+                self.fork.set_cgroup(None)?;
+                leaf.into_iter().for_each(|leaf| self.remove(leaf));
+                return Err(error.into());
+            }
         };
         drop(far);
-        let rules = settled(&near)?;
+        let rules = match settled(&near) {
+            Ok(rules) => rules,
+            Err(error) => {
+                // The first cause counts. It has left, or is about to.
+                let _ = child.kill();
+                let _ = child.wait();
+                leaf.into_iter().for_each(|leaf| self.remove(leaf));
+                return Err(error);
+            }
+        };
         if let Some(leaf) = &mut leaf {
             leaf.count_from_now();
         }

@@ -170,11 +170,15 @@ pub(in crate::filter) const LIMIT: Arguments = Arguments {
     otherwise: Errno::EINVAL,
 };
 
-/// `prlimit64`, which may read them all. One that asks for the old limit as well is refused: nobody would write it.
+/// The calling process. Another one may be the init of the sandbox, which has its user id where there is but one.
+const ITSELF: Condition = Condition::OneOf(0, &[0]);
+
+/// `prlimit64`, which may read them all. One that asks for the old limit as well is refused: the filter cannot
+/// write it.
 pub(in crate::filter) const LIMIT_OF: Arguments = Arguments {
     why: LIMIT_WHY,
-    pass: &[any(&[Condition::Null(2)]), any(&[Condition::OneOf(1, LIMITS)])],
-    ignored: &[any(&[Condition::OneOf(1, CORE), Condition::Null(3)])],
+    pass: &[any(&[Condition::Null(2)]), any(&[ITSELF, Condition::OneOf(1, LIMITS)])],
+    ignored: &[any(&[ITSELF, Condition::OneOf(1, CORE), Condition::Null(3)])],
     otherwise: Errno::EPERM,
 };
 

@@ -127,8 +127,6 @@ const OF_SOCKETS: &[u32] = &[
     libc::SO_KEEPALIVE as u32,
     libc::SO_BROADCAST as u32,
     libc::SO_LINGER as u32,
-    libc::SO_SNDBUF as u32,
-    libc::SO_RCVBUF as u32,
     libc::SO_SNDLOWAT as u32,
     libc::SO_RCVLOWAT as u32,
     libc::SO_SNDTIMEO as u32,
@@ -137,6 +135,8 @@ const OF_SOCKETS: &[u32] = &[
     libc::SO_PASSCRED as u32,
     libc::SO_PEERCRED as u32,
 ];
+
+const BUFFERS: &[u32] = &[libc::SO_SNDBUF as u32, libc::SO_RCVBUF as u32];
 
 const OF_TCP: &[u32] = &[
     libc::TCP_NODELAY as u32,
@@ -182,16 +182,36 @@ const OF_IPV6: &[u32] = &[
     libc::IPV6_TCLASS as u32,
 ];
 
-/// `getsockopt` and `setsockopt`.
-pub(in crate::filter) const SOCKET_OPTION: Arguments = Arguments {
-    why: "options that no script needs: filters and programs on sockets, the pidfd and labels of a peer, busy \
-          polling, devices, multicast, encryption in the kernel, repair, the tables of netfilter",
+const OPTION_WHY: &str = "options that no script needs: filters and programs on sockets, the pidfd and labels of a peer, busy \
+                          polling, devices, multicast, encryption in the kernel, repair, the tables of netfilter. Some of \
+                          them can be given along with a message all the same";
+const OF_SOCKET: Condition = Condition::OneOf(1, &[libc::SOL_SOCKET as u32]);
+
+/// `getsockopt`.
+pub(in crate::filter) const GET_OPTION: Arguments = Arguments {
+    why: OPTION_WHY,
     pass: &[
-        any(&[Condition::OneOf(1, &[libc::SOL_SOCKET as u32]), Condition::OneOf(2, OF_SOCKETS)]),
+        any(&[OF_SOCKET, Condition::OneOf(2, OF_SOCKETS)]),
+        any(&[OF_SOCKET, Condition::OneOf(2, BUFFERS)]),
         loopback(&[Condition::OneOf(1, &[libc::IPPROTO_TCP as u32]), Condition::OneOf(2, OF_TCP)]),
         loopback(&[Condition::OneOf(1, &[libc::IPPROTO_IP as u32]), Condition::OneOf(2, OF_IP)]),
         loopback(&[Condition::OneOf(1, &[libc::IPPROTO_IPV6 as u32]), Condition::OneOf(2, OF_IPV6)]),
     ],
     ignored: &[],
+    otherwise: Errno::ENOPROTOOPT,
+};
+
+/// `setsockopt`.
+pub(in crate::filter) const SET_OPTION: Arguments = Arguments {
+    why: OPTION_WHY,
+    pass: &[
+        any(&[OF_SOCKET, Condition::OneOf(2, OF_SOCKETS)]),
+        without_network(&[OF_SOCKET, Condition::OneOf(2, BUFFERS)]),
+        loopback(&[Condition::OneOf(1, &[libc::IPPROTO_TCP as u32]), Condition::OneOf(2, OF_TCP)]),
+        loopback(&[Condition::OneOf(1, &[libc::IPPROTO_IP as u32]), Condition::OneOf(2, OF_IP)]),
+        loopback(&[Condition::OneOf(1, &[libc::IPPROTO_IPV6 as u32]), Condition::OneOf(2, OF_IPV6)]),
+    ],
+    // What internet sockets hold is the machine's: see `crate::loopback`. The kernel takes such a size for a hint, too.
+    ignored: &[loopback(&[OF_SOCKET, Condition::OneOf(2, BUFFERS)])],
     otherwise: Errno::ENOPROTOOPT,
 };

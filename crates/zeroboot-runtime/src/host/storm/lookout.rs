@@ -159,12 +159,15 @@ impl Lookout {
         let Stage::Watching { watched, .. } = &self.stage else { return News::Fine };
         let events = watched.take_events();
         let mut news = News::Fine;
-        for event in events {
+        // Looking takes its time: while others are waiting to be judged only the last is looked at.
+        let last = events.len().saturating_sub(1);
+        for (index, event) in events.into_iter().enumerate() {
+            let parts = || if index == last { parts(live) } else { None };
             match event {
                 Event::Began { .. } => {
                     let action = self.act(live.generation.policy().limits.cpus);
                     // One that is to be ended is not kept alive to be looked at.
-                    let parts = if action == StormAction::Kill { None } else { parts(live) };
+                    let parts = if action == StormAction::Kill { None } else { parts() };
                     self.begin_storm(event, action, parts, live);
                     if action == StormAction::Kill {
                         news = News::Deadly;
@@ -172,7 +175,7 @@ impl Lookout {
                 }
                 Event::Ended { .. } => {
                     self.calm(live.generation.policy().limits.cpus);
-                    self.end_storm(event, parts(live), live.pid());
+                    self.end_storm(event, parts(), live.pid());
                 }
                 _ => {}
             }
