@@ -6,7 +6,7 @@
 //! [`ShellPlan::settle`] and [`ShellPlan::park`] run in the forked child and obey the child rules.
 //!
 //! Never here: the fork itself, anything about the process that joins, and what the init does while it is parked
-//! ([`crate::init`]).
+//! (`crate::init`).
 
 use std::ffi::{CStr, CString, NulError};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -127,7 +127,7 @@ impl ShellPlan {
     }
 
     /// Installs the init's filter, closes every descriptor, and reaps orphans until it is asked to end the sandbox, or
-    /// killed: see [`crate::init`]. It returns only where the filter cannot be installed; the process must then say so and
+    /// killed: see `crate::init`. It returns only where the filter cannot be installed; the process must then say so and
     /// leave by `_exit`.
     ///
     /// The descriptors close *after* the filter holds. Who reads from the other side of `settle`'s `keep` until the

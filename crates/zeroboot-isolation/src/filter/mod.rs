@@ -94,7 +94,7 @@ pub struct CompiledFilter {
 }
 
 impl CompiledFilter {
-    /// The filter of a parked shell's init: any call but those of [`crate::init`] kills it, and with it everything in the
+    /// The filter of a parked shell's init: any call but those of `crate::init` kills it, and with it everything in the
     /// sandbox.
     ///
     /// The init stands below no other filter: this is what keeps a sandbox from borrowing a process that may do more than
