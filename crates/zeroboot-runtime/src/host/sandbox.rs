@@ -158,7 +158,7 @@ impl Sandbox {
     }
 }
 
+/// For a new pipe or socket, which has no other flag that could be lost.
 fn do_not_block(fd: &OwnedFd) -> Result<(), Errno> {
-    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
-    fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(drop)
+    fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(drop)
 }
