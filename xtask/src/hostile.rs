@@ -23,7 +23,7 @@ const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Whom it runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum User {
-    /// Whoever has started this.
+    /// The user that has started this.
     Own,
     Ordinary,
 }

@@ -132,8 +132,7 @@ pub fn pidfd_open(pid: u32) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Whether a process has been reaped: until then nobody else has its number. One that has ended and waits to be reaped has
-/// not. See `pidfd_send_signal(2)`.
+/// Whether a process has been reaped: until then no other process has its number. A zombie has not been reaped. See `pidfd_send_signal(2)`.
 #[must_use]
 pub fn is_reaped(pidfd: BorrowedFd<'_>) -> bool {
     // The right to signal it is asked for after the process itself.

@@ -1,4 +1,4 @@
-//! What looks at the clock while runs are under way: a call that does not come back can be noticed by nobody else.
+//! What looks at the clock while runs are under way: a call that does not return cannot report itself.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -113,7 +113,7 @@ pub struct SetupBind {
 }
 
 impl SetupBind {
-    /// What the tree is told about it.
+    /// The same as the tree takes it.
     #[must_use]
     pub fn bind(&self) -> Bind {
         Bind {
