@@ -4,16 +4,22 @@ Made by template.py when all imports are warm. The library has opened a nursery 
 together. It does as little as can be, and has the library do what it can: an object that is touched is a page that is copied.
 """
 
-import atexit
+import _thread
 import builtins
+import errno
 import gc
 import linecache
 import os
 import sys
-import traceback
 import types
+from importlib.machinery import SourceFileLoader
 
-HOME = "/home/sandbox"
+# Where a script comes from, as the library says it: from no file, from the file that is written for it, from one that is there
+# already; or it is a module.
+CODE, WRITTEN, SHOWN, MODULE = range(4)
+
+# How standard output is buffered: as by the interpreter where it is no terminal, by the line, or not at all.
+BLOCKS, LINES, NOTHING = range(3)
 
 # What is run in the template itself before it serves, and how often: the interpreter then has looked up, interned and
 # specialised what every sandbox needs, which otherwise each would do, and write, for itself.
@@ -24,10 +30,15 @@ ROUNDS = 20
 def settle():
     """Goes the way of every sandbox, with nothing to print: see SETTLING."""
     hooks_are_known = has_known_hooks()
-    for _ in range(ROUNDS):
+    path = HOME + "/settling"
+    for turn in range(ROUNDS):
         if hooks_are_known:
             library.run_fork_hooks()
-        run_job(empty_main(), library.await_go, "<settling>", sys.argv[:], [], SETTLING)
+        job = begin(path, sys.argv[:], [], SETTLING, (CODE, WRITTEN)[turn % 2], BLOCKS)
+        library.evaluate(*job)
+        sys.path[0] = HOME
+    os.unlink(path)
+    sys.modules["__main__"] = empty_main()
 
 
 def has_known_hooks():
@@ -43,27 +54,34 @@ def has_known_hooks():
     return False
 
 
-def make_ready():
-    """The last of the warm-up. What the garbage collector leaves alone is looked at once more."""
+def set_environment():
+    """The sandboxes' own, without what the warm-up needed."""
     fds = os.environ["ZEROBOOT_FDS"]
     os.environ.clear()
     os.environ.update(PATH=sys.argv[1], HOME=HOME, TMPDIR="/tmp", LANG="C.UTF-8")
     # For the library alone, which takes it away.
     os.putenv("ZEROBOOT_FDS", fds)
-    sys.path.insert(0, HOME)
+    sys.path[0] = HOME
     del sys.argv[1:]
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv[:] = [sys.executable]
+
+
+def values_of_thread():
+    """What `threading.local` holds for this thread, whose state is given up: from 3.13 on it is kept there."""
+    if sys.version_info < (3, 13):
+        return []
+    return [(each, dict(each.__dict__)) for each in generators.instances(_thread._local)]
+
+
+def make_ready(values):
+    """The last of the warm-up. What the garbage collector leaves alone is looked at once more."""
+    for local, content in values:
+        local.__dict__.update(content)
     settle()
     gc.unfreeze()
     gc.collect()
-
-
-def serve():
-    """Returns a job, in sandboxes only."""
     gc.freeze()
-    job = library.serve()
-    if not job:
-        os._exit(1)
-    return job
 
 
 def reseeders():
@@ -75,23 +93,16 @@ def reseeders():
         yield lambda: setattr(loaded["tempfile"], "_name_sequence", None)
 
 
-class Loader:
-    """Where tracebacks find the lines of the script, whose file is not in the sandbox: linecache asks a module's loader."""
-
-    body = b""
-
-    def get_source(self, name):
-        return self.body.decode("utf-8", "replace")
-
-
 def empty_main():
+    """As the interpreter makes it, down to the order of the names."""
     main = types.ModuleType("__main__")
+    if sys.version_info < (3, 14):
+        main.__annotations__ = {}
     main.__builtins__ = builtins
-    main.__loader__ = Loader()
     return main
 
 
-def run_ahead(made, await_go, name, argv, environment, body):
+def run_ahead(made, name, argv, environment, body, origin, buffering):
     """Does what a job does, for its memory to be there when the job comes. Of this the job sees nothing."""
     streams = [os.dup(fd) for fd in (0, 1, 2)]
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -99,10 +110,17 @@ def run_ahead(made, await_go, name, argv, environment, body):
         os.dup2(nowhere, fd)
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ahead = empty_main()
-    status = run_job(ahead, await_go, name, argv, environment, body)
+    status = 0
+    try:
+        code, namespace = begin(name, argv, environment, body, origin, buffering)
+        exec(code, namespace)
+    except SystemExit as leave:
+        status = leave.code & 0xFF if isinstance(leave.code, int) else int(leave.code is not None)
+    except BaseException as error:
+        sys.excepthook(type(error), own_frames_cut(error), error.__traceback__)
+        status = 1
     flush_what_can_be()
     sys.modules["__main__"] = main
-    linecache.cache.pop(name, None)
     for fd, stream in enumerate(streams):
         os.dup2(stream, fd)
         os.close(stream)
@@ -117,104 +135,74 @@ def run_ahead(made, await_go, name, argv, environment, body):
     return status
 
 
-def exit_status(code):
-    if code is None:
-        return 0
-    if isinstance(code, int):
-        return code & 0xFF
-    print(code, file=sys.stderr)
-    return 1
+def begin(name, argv, environment, body, origin, buffering):
+    """Makes the main module and the interpreter's settings ready for a script.
 
-
-def report(error):
-    error = own_frames_cut(error)
-    kind, trace = type(error), error.__traceback__
-    if sys.excepthook is sys.__excepthook__:
-        # The built-in hook looks for the script's file to quote it; this one asks linecache.
-        traceback.print_exception(kind, error, trace)
-    else:
-        sys.excepthook(kind, error, trace)
-
-
-def run_job(main, await_go, name, argv, environment, body):
-    for variable in environment:
-        key, _, value = variable.partition(b"=")
-        os.environb[key] = value
+    Returns its code and its namespace; or a function and its arguments, for the module that `-m` names. The library runs
+    them, since no frame of this file may stand below the script's.
+    """
+    if environment:
+        settings.apply(environment)
+    if buffering:
+        settings.buffer(buffering)
     sys.argv[:] = argv
-    return run(main, await_go, body, name)
+    if origin == MODULE:
+        import runpy
 
-
-def run(main, await_go, body, name):
-    """Runs the script as `__main__` and gives its exit status."""
-    # As the interpreter: code of a command line has no file, which multiprocessing would run again in what it spawns.
-    if sys.argv[0] != "-c":
+        return runpy._run_module_as_main, (name,)
+    main = sys.modules["__main__"]
+    if origin == CODE:
+        # As the interpreter: code of a command line has no file, which multiprocessing would run again in what it spawns.
+        sys.path[0] = ""
+        if argv[0] != "-c":
+            main.__file__ = name
+    else:
+        if origin == WRITTEN:
+            write_script(name, body)
+        else:
+            sys.path[0] = os.path.dirname(name)
         main.__file__ = name
-    main.__loader__.body = body
+        if sys.version_info < (3, 15):
+            main.__cached__ = None
+        main.__loader__ = SourceFileLoader("__main__", name)
+    code = compile(body, name, "exec", dont_inherit=True)
+    if origin == CODE and hasattr(linecache, "_register_code"):
+        # From 3.13 on the interpreter quotes lines that come from no file.
+        linecache._register_code(code, body.decode("utf-8", "replace"), name)
+    return code, main.__dict__
+
+
+def write_script(path, body):
+    """Where programs look for it that read their own source, or have it run again in another process."""
     try:
-        # Compiling runs nothing of the script, and the host reads the seal meanwhile.
-        try:
-            code = compile(body, name, "exec", dont_inherit=True)
-        finally:
-            await_go()
-        exec(code, main.__dict__)
-    except SystemExit as leave:
-        return exit_status(leave.code)
-    except KeyboardInterrupt as error:
-        report(error)
-        interrupt()
-    except BaseException as error:
-        report(error)
-        return 1
-    return 0
-
-
-def interrupt():
-    """As the interpreter does: ends by the signal, so that whoever waits sees it."""
-    import signal
-
-    sys.stdout.flush()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-def wind_up(status):
-    """What the interpreter does at its end: threads, exit handlers, buffers."""
-    if "threading" in sys.modules:
-        try:
-            sys.modules["threading"]._shutdown()
-        except BaseException as error:
-            report(error)
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None and not stream.closed:
-                stream.flush()
-        except Exception as error:
-            if status == 0:
-                status = 120
-            if stream is sys.stdout:
-                report(error)
-    return status
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        # A file that is shown at its place is left as it is.
+        if error.errno == errno.EROFS:
+            return
+        raise
+    # A short write is possible for what is larger than any file may be, and for nothing else.
+    os.write(file, body)
+    os.close(file)
 
 
 def sandbox():
     """Serves, and goes on once per sandbox: what can be made ready is, before the fork."""
-    await_go, finish = library.await_go, library.finish
-    main = sys.modules["__main__"] = empty_main()
-    make_ready()
+    sys.modules["__main__"] = empty_main()
+    set_environment()
     reseed = list(reseeders())
     made = list(generators.find())
     generators.seed_or_fail(made)
     if made:
         reseed.append(lambda: generators.seed_again(made))
-    job = serve()
 
-    for action in reseed:
-        action()
-    is_ahead, *job = job
-    if is_ahead:
-        _, *job = library.ran_ahead(run_ahead(made, await_go, *job))
-    finish(wind_up(run_job(main, await_go, *job)))
+    def be_born():
+        for action in reseed:
+            action()
+
+    # It returns nowhere: in a sandbox it runs the script and ends the process, and in the template it ends it, too.
+    values = values_of_thread()
+    library.serve(lambda: make_ready(values), be_born if reseed else None, lambda *job: run_ahead(made, *job), begin)
 
 
 sandbox()

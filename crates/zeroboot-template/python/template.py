@@ -1,6 +1,6 @@
 """The Python side of a template: warms the imports, and then has sandbox.py serve.
 
-Started by the host as `python3 -I`; the arguments are the sandboxes' PATH and the modules to import. Descriptors are listed in ZEROBOOT_FDS:
+Started by the host as `python3 -c`; the arguments are the sandboxes' PATH and the modules to import. Descriptors are listed in ZEROBOOT_FDS:
 control, link, the library, this file and, if there is one, a file to run after the imports.
 """
 
@@ -13,6 +13,7 @@ import types
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 
 HERE = "<zeroboot>"
+HOME = "/home/sandbox"
 
 
 def warm_up(modules):
@@ -80,10 +81,13 @@ def flush_what_can_be():
             pass
 
 
+# Where a program of the command line looks first is the directory that it is started in, as a script's is the one that it lies in.
+sys.path[0] = HOME
 library = load_and_warm_up()
-generators = types.ModuleType("generators")
+generators, settings = types.ModuleType("generators"), types.ModuleType("settings")
 generators.library = library
 exec(compile(library.generators(), HERE, "exec", dont_inherit=True), generators.__dict__)
+exec(compile(library.settings(), HERE, "exec", dont_inherit=True), settings.__dict__)
 # Compiled before, so that nothing is in the nursery but what stays there.
 code = marshal.dumps(compile(library.source(), HERE, "exec", dont_inherit=True))
 # A second thread is refused later, with its name.
@@ -93,8 +97,10 @@ exec(
     marshal.loads(code),
     {
         "__name__": "__main__",
+        "HOME": HOME,
         "library": library,
         "generators": generators,
+        "settings": settings,
         "own_frames_cut": own_frames_cut,
         "flush_what_can_be": flush_what_can_be,
         "has_one_thread": has_one_thread,

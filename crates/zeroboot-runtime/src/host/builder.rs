@@ -1,6 +1,8 @@
 //! What a template is to be, step by step.
 
+use std::fs::File;
 use std::num::NonZeroU8;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,6 +49,7 @@ pub struct TemplateBuilder<What> {
     views: Vec<View>,
     environment: Vec<(String, String)>,
     heap: Heap,
+    output: Option<File>,
     shells: usize,
     processes: NonZeroU8,
     patience: Duration,
@@ -67,6 +70,7 @@ impl<What> TemplateBuilder<What> {
             views: Vec::new(),
             environment: Vec::new(),
             heap: Heap::Usual,
+            output: None,
             shells: Self::SHELLS,
             processes: NonZeroU8::MIN,
             patience: Self::WARM_UP_LIMIT,
@@ -131,6 +135,14 @@ impl<What> TemplateBuilder<What> {
         self
     }
 
+    /// Passes on what the warm-up prints, to a file, pipe or terminal, as it comes. A slow reader holds it up. Without this it is
+    /// seen in the message of a warm-up that fails, and nowhere else.
+    #[must_use]
+    pub fn warm_up_output(mut self, to: OwnedFd) -> Self {
+        self.output = Some(File::from(to));
+        self
+    }
+
     /// Sets how many shells are kept parked: that many sandboxes can be spawned in one burst without waiting for the
     /// making of namespaces.
     #[must_use]
@@ -175,6 +187,7 @@ impl<What> TemplateBuilder<What> {
             views,
             environment: self.environment,
             heap: self.heap,
+            output: self.output,
             shells: self.shells,
             processes: self.processes,
             patience: self.patience,

@@ -2,7 +2,8 @@
 //!
 //! Never here: a word of a sandbox.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -59,7 +60,7 @@ impl<'a> Hearing<'a> {
     /// Waits until all processes serve, and keeps what the warm-up prints meanwhile.
     pub(super) fn await_serving(mut self, output: OwnedFd) -> Result<(Controls, Ready), BuildError> {
         let deadline = Instant::now() + self.recipe.patience;
-        let mut output = std::fs::File::from(output);
+        let mut output = File::from(output);
         let mut printing = true;
         loop {
             if self.all_serve()
@@ -83,7 +84,7 @@ impl<'a> Hearing<'a> {
             let happened: Vec<bool> = sources.iter().map(|source| source.any() == Some(true)).collect();
             let processes = &happened[1..=self.silent.len()];
             if printing && happened.last() == Some(&true) {
-                printing = keep_end(&mut output, &mut self.said);
+                printing = self.keep(&mut output);
             } else if let Some(place) = processes.iter().position(|it| *it) {
                 if self.hear(place)? == Heard::Nothing {
                     self.hear_the_last()?;
@@ -171,7 +172,28 @@ impl<'a> Hearing<'a> {
         })
     }
 
+    /// Reads once, passes it on, and keeps the end of all that was read; whether there may be more.
+    fn keep(&mut self, output: &mut File) -> bool {
+        let mut piece = [0; 4096];
+        match output.read(&mut piece) {
+            Ok(0) | Err(_) => false,
+            Ok(length) => {
+                if let Some(to) = &self.recipe.output {
+                    // The warm-up goes on, whether or not somebody can read what it prints.
+                    let _ = (&*to).write_all(&piece[..length]);
+                }
+                self.said.extend_from_slice(&piece[..length]);
+                self.said.drain(..self.said.len().saturating_sub(SAID_LIMIT));
+                true
+            }
+        }
+    }
+
+    /// Nothing where it was passed on.
     fn said(&self) -> String {
+        if self.recipe.output.is_some() {
+            return String::new();
+        }
         String::from_utf8_lossy(&self.said).trim().to_owned()
     }
 }
@@ -194,17 +216,4 @@ pub(super) fn warden_says(warden: BorrowedFd<'_>) -> Result<FromWarden, BuildErr
         fd::receive_bytes(warden, &mut packet, Waiting::Block).map_err(BuildError::talk("warden"))?;
     FromWarden::decode(&packet[..length])
         .ok_or_else(|| BuildError::Warden("the warden ended without a word".to_owned()))
-}
-
-/// Reads once, and keeps the end of all that was read; whether there may be more.
-fn keep_end(output: &mut impl Read, said: &mut Vec<u8>) -> bool {
-    let mut piece = [0; 4096];
-    match output.read(&mut piece) {
-        Ok(0) | Err(_) => false,
-        Ok(length) => {
-            said.extend_from_slice(&piece[..length]);
-            said.drain(..said.len().saturating_sub(SAID_LIMIT));
-            true
-        }
-    }
 }

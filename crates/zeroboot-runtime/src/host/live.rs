@@ -371,6 +371,14 @@ impl Live {
         }
     }
 
+    /// Sends `SIGTERM` to the first process alone.
+    pub(super) fn ask_to_end(&self) {
+        if let Some(spawned) = &self.spawned {
+            // One that has ended needs no signal.
+            let _ = pidfd_signal(spawned.process.as_fd(), Signal::SIGTERM);
+        }
+    }
+
     /// Ends everything in it; the report then says so.
     pub(super) fn kill(&mut self, how: Kill) {
         let signal = match how {

@@ -13,7 +13,7 @@ use super::embedded::{LIBRARY, PYTHON, WARDEN};
 use super::error::BuildError;
 use super::interpreter::Interpreter;
 use crate::function::{FUNCTION_VARIABLE, PROBE};
-use crate::protocol::{CgroupSetup, Job, JobError, Program, SETUP_LIMIT, Setup, SetupBind, When};
+use crate::protocol::{CgroupSetup, Job, JobError, Origin, Program, SETUP_LIMIT, Setup, SetupBind, When};
 
 /// How the bootstrap is read: the fourth of the inherited descriptors.
 const LOADER: &str = "import os; exec(compile(open(int(os.environ['ZEROBOOT_FDS'].split(',')[3]), 'rb', \
@@ -33,6 +33,8 @@ pub(super) struct Recipe {
     pub(super) views: Vec<(PathBuf, PathBuf)>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) heap: Heap,
+    /// Where what the warm-up prints goes.
+    pub(super) output: Option<File>,
     pub(super) shells: usize,
     pub(super) processes: NonZeroU8,
     pub(super) patience: Duration,
@@ -88,11 +90,11 @@ pub(super) enum Site {
 }
 
 impl Site {
-    /// The interpreter's options: its caller's environment and directory never count.
+    /// The interpreter's options. Its environment is the template's own, so nothing has to keep it from looking there.
     fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Imported => &["-I"],
-            Self::Skipped => &["-I", "-S"],
+            Self::Imported => &[],
+            Self::Skipped => &["-S"],
         }
     }
 }
@@ -187,7 +189,9 @@ impl Recipe {
     /// The job that the template rehearses, in packets; none: it rehearses the hardening alone.
     pub(super) fn rehearsal(&self) -> Result<Vec<Vec<u8>>, JobError> {
         match &self.kind {
-            Kind::Python { rehearsal, .. } => own_job("<rehearsal>", rehearsal, When::AfterGo),
+            Kind::Python { rehearsal, .. } => {
+                own_job(&format!("{HOME}/rehearsal.py"), rehearsal, When::AfterGo, Origin::Written)
+            }
             Kind::Function { .. } | Kind::Probe | Kind::Command { .. } => Ok(Vec::new()),
         }
     }
@@ -197,7 +201,7 @@ impl Recipe {
     pub(super) fn ahead(&self, code: Option<&str>) -> Option<Result<Vec<Vec<u8>>, JobError>> {
         match &self.kind {
             Kind::Python { rehearsal, .. } => {
-                Some(own_job("<ahead>", code.unwrap_or(rehearsal), When::Ahead))
+                Some(own_job("<ahead>", code.unwrap_or(rehearsal), When::Ahead, Origin::Code))
             }
             Kind::Function { .. } | Kind::Probe | Kind::Command { .. } => None,
         }
@@ -227,9 +231,9 @@ impl Recipe {
 }
 
 /// A job of the template's author, in packets.
-fn own_job(name: &str, code: &str, when: When) -> Result<Vec<Vec<u8>>, JobError> {
+fn own_job(name: &str, code: &str, when: When, origin: Origin) -> Result<Vec<Vec<u8>>, JobError> {
     let name = name.as_bytes().to_vec();
-    Job { argv0: name.clone(), name, body: code.as_bytes().to_vec(), ..Job::default() }.packets(when)
+    Job { argv0: name.clone(), name, body: code.as_bytes().to_vec(), origin, ..Job::default() }.packets(when)
 }
 
 /// Opened anew: a copy of the descriptor would share its offset, which the template before has moved to the end.

@@ -1,14 +1,16 @@
 //! What one sandbox is asked to do.
 
 use std::ffi::OsStr;
-use std::io::PipeReader;
+use std::io::{IsTerminal, PipeReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use zeroboot_isolation::policy::Bytes;
+use zeroboot_isolation::world::HOME;
 
-use crate::protocol::Job;
+use crate::protocol::{Buffering, Job, Origin};
 
 /// Where standard input comes from.
 #[derive(Debug, Default)]
@@ -60,6 +62,7 @@ pub struct Request {
     pub(super) stdout: Output,
     pub(super) stderr: Output,
     pub(super) timeout: Duration,
+    pub(super) grace: Duration,
     pub(super) output_limit: Bytes,
     pub(super) memory_account: MemoryAccount,
     /// A pipe whose other end is closed to cancel it.
@@ -73,25 +76,50 @@ impl Request {
     /// How much a run may write and answer unless something else is said.
     pub const OUTPUT_LIMIT: Bytes = Bytes::mebi(16);
 
-    /// Runs this code; `name` stands for it in messages, and is what it is called unless [`argv0`](Self::argv0) says
-    /// something else.
+    /// Runs this code. It is a file of this name in the working directory, which the sandbox writes before the code runs; of a path
+    /// the last part counts. A name in angle brackets (`<stdin>`) is for messages alone: there is no file.
     pub fn script(name: impl AsRef<OsStr>, code: impl Into<Vec<u8>>) -> Self {
-        let name = name.as_ref().as_bytes().to_vec();
-        Self {
-            job: Job { argv0: name.clone(), name, body: code.into(), ..Job::default() },
-            stdin: Input::default(),
-            stdout: Output::default(),
-            stderr: Output::default(),
-            timeout: Self::TIMEOUT,
-            output_limit: Self::OUTPUT_LIMIT,
-            memory_account: MemoryAccount::default(),
-            cancel: None,
+        let given = name.as_ref();
+        let path = Path::new(given);
+        if given.as_bytes().starts_with(b"<") {
+            return Self::new(given.as_bytes(), given.as_bytes(), code.into(), Origin::Code);
         }
+        let file = path.file_name().unwrap_or(given);
+        let place = Path::new(HOME).join(file);
+        // As it was given, where that is a path to it in the sandbox as well.
+        let called = if path.components().count() == 1 { file } else { place.as_os_str() };
+        Self::new(place.as_os_str().as_bytes(), called.as_bytes(), code.into(), Origin::Written)
+    }
+
+    /// Runs this code, which is the content of a file that the sandbox sees at `place`: a
+    /// [view](super::TemplateBuilder::read_only_at) of the host's. Modules beside it can be imported.
+    pub fn shown_script(place: impl AsRef<Path>, code: impl Into<Vec<u8>>) -> Self {
+        let place = place.as_ref().as_os_str().as_bytes();
+        Self::new(place, place, code.into(), Origin::Shown)
+    }
+
+    /// Runs a module as a program, as `python3 -m` does: one of the interpreter's, or of the working directory.
+    pub fn module(name: impl AsRef<OsStr>) -> Self {
+        Self::new(name.as_ref().as_bytes(), b"-m", Vec::new(), Origin::Module)
     }
 
     /// Runs this code as an interpreter runs that of its command line: `<string>` in messages, and called `-c`.
     pub fn code(code: impl Into<Vec<u8>>) -> Self {
         Self::script("<string>", code).argv0("-c")
+    }
+
+    fn new(name: &[u8], argv0: &[u8], body: Vec<u8>, origin: Origin) -> Self {
+        Self {
+            job: Job { argv0: argv0.to_vec(), name: name.to_vec(), body, origin, ..Job::default() },
+            stdin: Input::default(),
+            stdout: Output::default(),
+            stderr: Output::default(),
+            timeout: Self::TIMEOUT,
+            grace: Duration::ZERO,
+            output_limit: Self::OUTPUT_LIMIT,
+            memory_account: MemoryAccount::default(),
+            cancel: None,
+        }
     }
 
     /// Sets what the script is called: `sys.argv[0]` in Python. An interpreter says `-c` there for code of its command
@@ -124,10 +152,21 @@ impl Request {
         self
     }
 
-    /// Sets where standard output goes.
+    /// Sets where standard output goes. Where that is a terminal, Python passes on what a script prints at once.
     #[must_use]
     pub fn stdout(mut self, output: Output) -> Self {
+        let is_terminal = matches!(&output, Output::To(file) if file.is_terminal());
+        if is_terminal && self.job.buffering == Buffering::Blocks {
+            self.job.buffering = Buffering::Lines;
+        }
         self.stdout = output;
+        self
+    }
+
+    /// Has Python pass on at once what the script prints, wherever it goes, as `python3 -u` does.
+    #[must_use]
+    pub fn unbuffered(mut self) -> Self {
+        self.job.buffering = Buffering::Nothing;
         self
     }
 
@@ -142,6 +181,14 @@ impl Request {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets how long before its deadline the sandbox's first process receives `SIGTERM`, so that it can end by itself. Zero, the
+    /// default, is never.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 

@@ -40,6 +40,8 @@ struct Run {
     how: Kill,
     cancel: Option<PipeReader>,
     deadline: Instant,
+    /// When it is asked to end.
+    asked: Option<Instant>,
     storms: Lookout,
 }
 
@@ -47,6 +49,7 @@ struct Run {
 pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunError> {
     let _span = debug_span!("run").entered();
     let pass = |stream| move |source| RunError::Pass { stream, source };
+    let deadline = Instant::now() + request.timeout;
     let mut run = Run {
         storms: Lookout::begin(&sandbox.live),
         live: sandbox.live,
@@ -57,7 +60,8 @@ pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunEr
         killed: None,
         how: Kill::Orderly,
         cancel: request.cancel,
-        deadline: Instant::now() + request.timeout,
+        deadline,
+        asked: (!request.grace.is_zero()).then(|| deadline.checked_sub(request.grace).unwrap_or(deadline)),
     };
     run.live.memory_account = request.memory_account;
     while !run.is_over() {
@@ -84,6 +88,8 @@ impl Run {
         if left.is_zero() && !gone {
             return self.deadline_is_over();
         }
+
+        let left = self.ask_if_due().map_or(left, |due| due.min(left));
 
         self.storms.look_if_due(&mut self.live);
         let sources = [
@@ -148,6 +154,16 @@ impl Run {
             self.stderr.writers_are_gone();
         }
         Ok(())
+    }
+
+    /// Asks the first process to end, once; how long it is until then.
+    fn ask_if_due(&mut self) -> Option<Duration> {
+        let due = self.asked?.saturating_duration_since(Instant::now());
+        if due.is_zero() && self.killed.is_none() {
+            self.live.ask_to_end();
+            self.asked = None;
+        }
+        Some(due).filter(|due| !due.is_zero())
     }
 
     /// Whatever the sandbox does, it is ended now; and when it does not end, its run does.

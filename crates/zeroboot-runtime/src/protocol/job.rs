@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! job    = name NUL argv0 NUL count-of-arguments NUL count-of-variables NUL (argument NUL)* (K=V NUL)* body
-//! packet = flags:u8 piece-of-job       flags: 1 when another packet follows, 2 and 4 see `When`
+//! packet = flags:u8 piece-of-job       flags: 1 when another packet follows, 2 and 4 see `When`, 8 and 16 `Origin`, 32 and 64
+//!                                      `Buffering`
 //! ```
 //!
 //! The counts are decimal digits; the body goes on to the end and may hold any byte.
@@ -23,6 +24,60 @@ pub struct Job {
     pub argv0: Vec<u8>,
     /// The code, or the request of a function.
     pub body: Vec<u8>,
+    /// Where a script comes from.
+    pub origin: Origin,
+    /// How its standard output is buffered.
+    pub buffering: Buffering,
+}
+
+/// Where a script comes from. For templates that know of it: Python ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// From no file: the code of a command line, or of standard input.
+    #[default]
+    Code,
+    /// From a file that the sandbox writes first, under the job's name.
+    Written,
+    /// From a file that the sandbox sees under the job's name.
+    Shown,
+    /// The job's name is a module's; there is no code.
+    Module,
+}
+
+/// How a script's standard output is buffered. For templates that know of it: Python ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Buffering {
+    /// As the interpreter does where it is no terminal.
+    #[default]
+    Blocks,
+    /// For a terminal at the other end.
+    Lines,
+    /// Not at all, as standard error.
+    Nothing,
+}
+
+impl From<Origin> for u8 {
+    fn from(origin: Origin) -> Self {
+        origin as Self
+    }
+}
+
+impl From<Buffering> for u8 {
+    fn from(buffering: Buffering) -> Self {
+        buffering as Self
+    }
+}
+
+const ORIGIN_SHIFT: u8 = 3;
+const BUFFERING_SHIFT: u8 = 5;
+
+fn origin_of(flags: u8) -> Origin {
+    [Origin::Code, Origin::Written, Origin::Shown, Origin::Module][usize::from(flags >> ORIGIN_SHIFT & 3)]
+}
+
+fn buffering_of(flags: u8) -> Result<Buffering, JobError> {
+    let all = [Buffering::Blocks, Buffering::Lines, Buffering::Nothing];
+    all.get(usize::from(flags >> BUFFERING_SHIFT & 3)).copied().ok_or(JobError::Malformed)
 }
 
 /// When a job is to be run.
@@ -90,7 +145,8 @@ impl Job {
         let pieces = bytes.chunks(CHANNEL_FRAME - 1);
         let last = pieces.len().saturating_sub(1);
         let packet = |(index, piece): (usize, &[u8])| {
-            let mut packet = vec![when.flag() | if index < last { MORE } else { 0 }];
+            let options = u8::from(self.origin) << ORIGIN_SHIFT | u8::from(self.buffering) << BUFFERING_SHIFT;
+            let mut packet = vec![when.flag() | options | if index < last { MORE } else { 0 }];
             packet.extend_from_slice(piece);
             packet
         };
@@ -120,7 +176,8 @@ impl JobReader {
         let (arguments, environment) = (count(&mut rest)?, count(&mut rest)?);
         let mut strings = |count| (0..count).map(|_| string(&mut rest)).collect::<Result<_, _>>();
         let (arguments, environment) = (strings(arguments)?, strings(environment)?);
-        let job = Job { arguments, environment, name, argv0, body: rest.to_vec() };
+        let (origin, buffering) = (origin_of(*flags), buffering_of(*flags)?);
+        let job = Job { arguments, environment, name, argv0, body: rest.to_vec(), origin, buffering };
         Ok(Some((job, When::of(*flags))))
     }
 }
@@ -150,6 +207,8 @@ mod tests {
             name: b"<stdin>".to_vec(),
             argv0: b"-".to_vec(),
             body: (0..200_000_u32).flat_map(u32::to_le_bytes).collect(),
+            origin: Origin::Module,
+            buffering: Buffering::Lines,
         };
         let packets = job.packets(When::AtOnce).expect("encodes");
         assert!(packets.len() > 2);

@@ -83,12 +83,19 @@ impl Sandbox {
         ChannelFrame::answer(bytes).try_for_each(|packet| fd::send(self.channel, &packet, &[]))
     }
 
-    /// Says that the work is over, waits until the host has taken its measurements, and leaves. A fork of the sandbox
-    /// just leaves, and so does a sandbox whose user code has put another file in the channel's place.
+    /// Says that the work is over, waits until the host has taken its measurements, and leaves: see
+    /// [`be_measured`](Self::be_measured).
     ///
     /// # After fork
     /// `_exit`: no destructor, no exit handler, no flush.
     pub fn finish(&self, code: u8) -> ! {
+        self.be_measured();
+        leave(code)
+    }
+
+    /// Says that the work is over, and waits until the host has taken its measurements; once. Nothing of it may be given back before.
+    /// In a fork of the sandbox there is nothing to be said, nor where user code has put another file in the channel's place.
+    pub fn be_measured(&self) {
         let is_itself = std::process::id() == self.pid && identity(self.channel) == self.identity;
         // A host that has gone ends this process anyway.
         if is_itself && fd::send(self.channel, &ChannelFrame::done(), &[]).is_ok() {
@@ -99,7 +106,6 @@ impl Sandbox {
                 }
             }
         }
-        leave(code)
     }
 }
 

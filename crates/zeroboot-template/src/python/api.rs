@@ -83,6 +83,8 @@ pub(super) struct MethodDef {
 }
 
 impl MethodDef {
+    /// `METH_VARARGS`
+    pub(super) const ARGUMENTS: c_int = 0x1;
     /// `METH_NOARGS`
     pub(super) const NO_ARGUMENT: c_int = 0x4;
     /// `METH_O`
@@ -138,18 +140,141 @@ api! {
     content: c"PyBytes_AsStringAndSize", unsafe extern "C" fn(Reference, *mut *mut c_char, *mut isize) -> c_int;
     buffer: c"PyObject_GetBuffer", unsafe extern "C" fn(Reference, *mut Buffer, c_int) -> c_int;
     release_buffer: c"PyBuffer_Release", unsafe extern "C" fn(*mut Buffer);
+    integer: c"PyLong_FromLong", unsafe extern "C" fn(c_long) -> Reference;
     number: c"PyLong_AsLong", unsafe extern "C" fn(Reference) -> c_long;
     allocator: c"PyMem_GetAllocator", unsafe extern "C" fn(c_int, *mut Allocator);
     set_allocator: c"PyMem_SetAllocator", unsafe extern "C" fn(c_int, *mut Allocator);
     list: c"PyList_New", unsafe extern "C" fn(isize) -> Reference;
     put_into_list: c"PyList_SetItem", unsafe extern "C" fn(Reference, isize, Reference) -> c_int;
+    call: c"PyObject_CallObject", unsafe extern "C" fn(Reference, Reference) -> Reference;
+    attribute: c"PyObject_GetAttrString", unsafe extern "C" fn(Reference, *const c_char) -> Reference;
+    is_true: c"PyObject_IsTrue", unsafe extern "C" fn(Reference) -> c_int;
+    is_kind: c"PyType_IsSubtype", unsafe extern "C" fn(Reference, Reference) -> c_int;
+    take: c"Py_IncRef", unsafe extern "C" fn(Reference);
+    drop: c"Py_DecRef", unsafe extern "C" fn(Reference);
+    evaluate: c"PyEval_EvalCode", unsafe extern "C" fn(Reference, Reference, Reference) -> Reference;
+    raised: c"PyErr_Occurred", unsafe extern "C" fn() -> Reference;
+    raised_matches: c"PyErr_ExceptionMatches", unsafe extern "C" fn(Reference) -> c_int;
+    fetch: c"PyErr_Fetch", unsafe extern "C" fn(*mut Reference, *mut Reference, *mut Reference);
+    normalize: c"PyErr_NormalizeException", unsafe extern "C" fn(*mut Reference, *mut Reference, *mut Reference);
+    restore: c"PyErr_Restore", unsafe extern "C" fn(Reference, Reference, Reference);
+    clear: c"PyErr_Clear", unsafe extern "C" fn();
+    print: c"PyErr_PrintEx", unsafe extern "C" fn(c_int);
+    unraisable: c"PyErr_WriteUnraisable", unsafe extern "C" fn(Reference);
+    system_exit: c"PyExc_SystemExit", *const Reference;
+    keyboard_interrupt: c"PyExc_KeyboardInterrupt", *const Reference;
+    none: c"_Py_NoneStruct", Reference;
+    integer_kind: c"PyLong_Type", Reference;
+    text_kind: c"PyUnicode_Type", Reference;
+    float_kind: c"PyFloat_Type", Reference;
+    truth_kind: c"PyBool_Type", Reference;
+    bytes_kind: c"PyBytes_Type", Reference;
+    tuple_kind: c"PyTuple_Type", Reference;
+    module_kind: c"PyModule_Type", Reference;
+    as_utf8: c"PyUnicode_AsUTF8AndSize", unsafe extern "C" fn(Reference, *mut isize) -> *const c_char;
+    set_attribute: c"PyObject_SetAttrString", unsafe extern "C" fn(Reference, *const c_char, Reference) -> c_int;
+    write_text: c"PyFile_WriteString", unsafe extern "C" fn(*const c_char, Reference) -> c_int;
+    write_object: c"PyFile_WriteObject", unsafe extern "C" fn(Reference, Reference, c_int) -> c_int;
+    of_sys: c"PySys_GetObject", unsafe extern "C" fn(*const c_char) -> Reference;
+    set_of_sys: c"PySys_SetObject", unsafe extern "C" fn(*const c_char, Reference) -> c_int;
+    import: c"PyImport_ImportModule", unsafe extern "C" fn(*const c_char) -> Reference;
+    modules: c"PyImport_GetModuleDict", unsafe extern "C" fn() -> Reference;
+    namespace: c"PyModule_GetDict", unsafe extern "C" fn(Reference) -> Reference;
+    next_item: c"PyDict_Next", unsafe extern "C" fn(Reference, *mut isize, *mut Reference, *mut Reference) -> c_int;
+    item: c"PyDict_GetItemString", unsafe extern "C" fn(Reference, *const c_char) -> Reference;
+    put: c"PyDict_SetItem", unsafe extern "C" fn(Reference, Reference, Reference) -> c_int;
+    update: c"PyDict_Update", unsafe extern "C" fn(Reference, Reference) -> c_int;
+    place: c"PyTuple_GetItem", unsafe extern "C" fn(Reference, isize) -> Reference;
+    thread: c"PyThreadState_Get", unsafe extern "C" fn() -> *mut c_void;
+    thread_items: c"PyThreadState_GetDict", unsafe extern "C" fn() -> Reference;
+    interpreter: c"PyThreadState_GetInterpreter", unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+    new_thread: c"PyThreadState_New", unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+    delete_thread: c"PyThreadState_Delete", unsafe extern "C" fn(*mut c_void);
+    clear_thread: c"PyThreadState_Clear", unsafe extern "C" fn(*mut c_void);
+    leave_thread: c"PyThreadState_DeleteCurrent", unsafe extern "C" fn();
+    enter_thread: c"PyGILState_Ensure", unsafe extern "C" fn() -> c_int;
+    context: c"PyContext_CopyCurrent", unsafe extern "C" fn() -> Reference;
+    enter_context: c"PyContext_Enter", unsafe extern "C" fn(Reference) -> c_int;
     tuple: c"PyTuple_New", unsafe extern "C" fn(isize) -> Reference;
     put_into_tuple: c"PyTuple_SetItem", unsafe extern "C" fn(Reference, isize, Reference) -> c_int;
 }
 
+// SAFETY: needed since it holds addresses of the interpreter's own objects, which live as long as the process; whoever uses them holds
+// the interpreter's lock.
+unsafe impl Send for Api {}
+// SAFETY: as above.
+unsafe impl Sync for Api {}
+
+/// An exception is set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Raised;
+
 static API: OnceLock<Api> = OnceLock::new();
 
 impl Api {
+    /// The type of an object, which it is not asked for: its second field.
+    ///
+    /// # Safety
+    /// An object that lives.
+    pub(super) unsafe fn kind(&self, object: Reference) -> Reference {
+        // SAFETY: the caller's promise; each object begins with its reference count and its type, of a pointer's size both.
+        unsafe { *object.cast::<Reference>().add(1) }
+    }
+
+    /// How many references there are to an object: its first field, or the lower half of it.
+    ///
+    /// # Safety
+    /// An object that lives; the interpreter's lock is held.
+    pub(super) unsafe fn references(&self, object: Reference) -> u32 {
+        // SAFETY: the caller's promise. On the machines that we know the lower half comes first.
+        unsafe { *object.cast::<u32>() }
+    }
+
+    /// Whether an object is of this type, or of one that is derived from it.
+    ///
+    /// # Safety
+    /// An object and a type that live; the interpreter's lock is held.
+    pub(super) unsafe fn is_instance(&self, object: Reference, kind: Reference) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { (self.is_kind)(self.kind(object), kind) != 0 }
+    }
+
+    /// Says that the set exception is ignored: where the interpreter can (from 3.13 on) with these words of its own, else with
+    /// the object that it comes from.
+    ///
+    /// # Safety
+    /// An object that lives, and words without a `%`; an exception is set, and the interpreter's lock is held.
+    pub(super) unsafe fn ignore(&self, object: Reference, words: &CStr) {
+        // SAFETY: the function has this type where it is there; without a `%` it takes no further argument.
+        unsafe {
+            match symbol::<unsafe extern "C" fn(*const c_char, ...)>(c"PyErr_FormatUnraisable") {
+                Some(say) => say(words.as_ptr()),
+                None => (self.unraisable)(object),
+            }
+        }
+    }
+
+    /// Calls a method without arguments, and drops what it returns. Where it fails, an exception is set.
+    ///
+    /// # Safety
+    /// An object that lives; the interpreter's lock is held.
+    pub(super) unsafe fn call_method(&self, object: Reference, name: &CStr) -> Result<(), Raised> {
+        // SAFETY: the caller's promise; an attribute and a result are references of our own, each dropped once.
+        unsafe {
+            let method = (self.attribute)(object, name.as_ptr());
+            if method.is_null() {
+                return Err(Raised);
+            }
+            let result = (self.call)(method, null_mut());
+            (self.drop)(method);
+            if result.is_null() {
+                return Err(Raised);
+            }
+            (self.drop)(result);
+            Ok(())
+        }
+    }
+
     /// That of the interpreter in this process; none where there is no interpreter.
     pub(super) fn of_this_process() -> Option<&'static Self> {
         if API.get().is_none() {

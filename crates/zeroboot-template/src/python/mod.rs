@@ -4,31 +4,28 @@
 //! way is a reference count written, and so a page copied. Never here: what a script sees, which is the Python side's.
 
 mod api;
+mod end;
+mod frames;
 mod nursery;
+mod script;
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_int};
 use std::ptr::{null, null_mut};
 
-use zeroboot_runtime::protocol::{Job, When};
-use zeroboot_runtime::template::{Sandbox, Template};
+use zeroboot_runtime::template::Template;
 
 use self::api::{ABI_VERSION, Api, Buffer, MethodDef, ModuleDef, Reference};
-use crate::{SANDBOX, declare_write_heavy, finish, serve, with_template};
-
-thread_local! {
-    /// Whether the job is to wait for the host's word.
-    static GO_DUE: Cell<bool> = const { Cell::new(false) };
-}
-
-/// How a sandbox leaves whose host does not go on with it.
-const ABANDONED: c_int = 125;
+use crate::{declare_write_heavy, with_template};
 
 /// The part of the Python side that is made in the nursery.
 static SOURCE: &[u8] = include_bytes!("../../python/sandbox.py");
 
 /// The random generators of a warm-up.
 static GENERATORS: &[u8] = include_bytes!("../../python/generators.py");
+
+/// What of the interpreter's start is done again.
+static SETTINGS: &[u8] = include_bytes!("../../python/settings.py");
 
 /// What the interpreter calls when the module is imported.
 #[unsafe(no_mangle)]
@@ -62,7 +59,7 @@ static DEFINITION: Shared<ModuleDef> = Shared(UnsafeCell::new(ModuleDef {
     free: null_mut(),
 }));
 
-static METHODS: Shared<[MethodDef; 12]> = Shared(UnsafeCell::new([
+static METHODS: Shared<[MethodDef; 11]> = Shared(UnsafeCell::new([
     method(c"fail", fail, MethodDef::ONE_ARGUMENT, c"Tells the host, in bytes, why the warm-up has failed."),
     method(c"fail_file", fail_file, MethodDef::ONE_ARGUMENT, c"The same for the file that the user had run."),
     method(
@@ -79,6 +76,7 @@ static METHODS: Shared<[MethodDef; 12]> = Shared(UnsafeCell::new([
     ),
     method(c"source", source, MethodDef::NO_ARGUMENT, c"What a sandbox runs, in bytes."),
     method(c"generators", generators, MethodDef::NO_ARGUMENT, c"What seeds generators of the warm-up again, in bytes."),
+    method(c"settings", settings, MethodDef::NO_ARGUMENT, c"What applies the settings of an environment, in bytes."),
     method(
         c"run_fork_hooks",
         run_fork_hooks,
@@ -87,19 +85,17 @@ static METHODS: Shared<[MethodDef; 12]> = Shared(UnsafeCell::new([
     ),
     method(
         c"serve",
-        serve_jobs,
-        MethodDef::NO_ARGUMENT,
-        c"Returns a job, in a sandbox: whether it comes ahead of another one, name, argv, environment and body. False where the \
-          process cannot serve.",
+        script::serve_jobs,
+        MethodDef::ARGUMENTS,
+        c"Serves, with a function to be called in each sandbox, or None, one that runs a job ahead, and one that makes a job ready. \
+          It does not return.",
     ),
     method(
-        c"ran_ahead",
-        ran_ahead,
-        MethodDef::ONE_ARGUMENT,
-        c"Says that the job which came ahead has ended with this status; returns the next.",
+        c"evaluate",
+        script::evaluate_once,
+        MethodDef::ARGUMENTS,
+        c"Runs code in a namespace, as serve does: to get used to the way.",
     ),
-    method(c"await_go", await_go, MethodDef::NO_ARGUMENT, c"Returns when the host has read the seal."),
-    method(c"finish", finish_with, MethodDef::ONE_ARGUMENT, c"Ends the sandbox with this status."),
     MethodDef::END,
 ]));
 
@@ -166,6 +162,10 @@ unsafe extern "C" fn generators(_: Reference, _: Reference) -> Reference {
     bytes(GENERATORS)
 }
 
+unsafe extern "C" fn settings(_: Reference, _: Reference) -> Reference {
+    bytes(SETTINGS)
+}
+
 fn bytes(text: &[u8]) -> Reference {
     let Some(api) = Api::of_this_process() else { return null_mut() };
     // SAFETY: so many bytes are there, and are copied.
@@ -181,93 +181,6 @@ unsafe extern "C" fn run_fork_hooks(_: Reference, _: Reference) -> Reference {
         (api.after_fork_in_child)();
     }
     truth(api, true)
-}
-
-unsafe extern "C" fn serve_jobs(_: Reference, _: Reference) -> Reference {
-    let Some(api) = Api::of_this_process() else { return null_mut() };
-    // SAFETY: both are the interpreter's own, without arguments; its lock is held, and there is one thread, which the
-    // audit makes sure of.
-    let served = unsafe { serve(|| (api.before_fork)(), || (api.after_fork_in_child)()) };
-    if !served {
-        return truth(api, false);
-    }
-    next_job(api)
-}
-
-unsafe extern "C" fn ran_ahead(_: Reference, status: Reference) -> Reference {
-    let Some(api) = Api::of_this_process() else { return null_mut() };
-    // SAFETY: the interpreter calls this with an object.
-    let [status, ..] = unsafe { (api.number)(status) }.to_le_bytes();
-    // Where nobody listens there is no next job either.
-    SANDBOX.with_borrow(|sandbox| sandbox.as_ref().map(|it| it.ran_ahead(status)));
-    next_job(api)
-}
-
-fn next_job(api: &Api) -> Reference {
-    SANDBOX.with_borrow(|sandbox| match sandbox.as_ref().map(Sandbox::job) {
-        Some(Ok((job, when))) => {
-            GO_DUE.set(when == When::AfterGo);
-            objects(api, &job, when)
-        }
-        _ => finish(ABANDONED),
-    })
-}
-
-unsafe extern "C" fn await_go(_: Reference, _: Reference) -> Reference {
-    let Some(api) = Api::of_this_process() else { return null_mut() };
-    // In the template there is nothing to wait for: it only gets used to the way.
-    if !GO_DUE.take() || SANDBOX.with_borrow(|sandbox| sandbox.as_ref().is_none_or(Sandbox::await_go)) {
-        truth(api, true)
-    } else {
-        finish(ABANDONED)
-    }
-}
-
-unsafe extern "C" fn finish_with(_: Reference, status: Reference) -> Reference {
-    let Some(api) = Api::of_this_process() else { return null_mut() };
-    // SAFETY: the interpreter calls this with an object.
-    let [status, ..] = unsafe { (api.number)(status) }.to_le_bytes();
-    finish(c_int::from(status))
-}
-
-/// `(is_ahead, name, [argv0, *arguments], [b"K=V", ...], body)`; null, with an exception, where memory ends.
-fn objects(api: &Api, job: &Job, when: When) -> Reference {
-    let size = |length: usize| isize::try_from(length).unwrap_or(isize::MAX);
-    // SAFETY: so many bytes are there.
-    let text = |it: &Vec<u8>| unsafe { (api.text)(it.as_ptr().cast(), size(it.len())) };
-    // SAFETY: the same.
-    let bytes = |it: &Vec<u8>| unsafe { (api.bytes)(it.as_ptr().cast(), size(it.len())) };
-
-    let argv = std::iter::once(&job.argv0).chain(&job.arguments).map(text);
-    let items = [
-        truth(api, when == When::Ahead),
-        text(&job.name),
-        list(api, size(1 + job.arguments.len()), argv),
-        list(api, size(job.environment.len()), job.environment.iter().map(bytes)),
-        bytes(&job.body),
-    ];
-    // SAFETY: no precondition.
-    let tuple = unsafe { (api.tuple)(size(items.len())) };
-    for (index, item) in items.into_iter().enumerate() {
-        // SAFETY: a fresh tuple, of which each place is filled once and takes the reference over.
-        if tuple.is_null() || item.is_null() || unsafe { (api.put_into_tuple)(tuple, size(index), item) } != 0
-        {
-            return null_mut();
-        }
-    }
-    tuple
-}
-
-fn list(api: &Api, length: isize, items: impl Iterator<Item = Reference>) -> Reference {
-    // SAFETY: no precondition.
-    let list = unsafe { (api.list)(length) };
-    for (index, item) in (0..length).zip(items) {
-        // SAFETY: a fresh list, of which each place is filled once and takes the reference over.
-        if list.is_null() || item.is_null() || unsafe { (api.put_into_list)(list, index, item) } != 0 {
-            return null_mut();
-        }
-    }
-    list
 }
 
 fn truth(api: &Api, value: bool) -> Reference {

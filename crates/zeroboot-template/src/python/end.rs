@@ -1,0 +1,615 @@
+//! The end of a script, as the interpreter's own: exit status, threads, exit handlers, and whatever is in a buffer.
+//!
+//! The order is that of `Py_RunMain` and `Py_FinalizeEx`: an uncaught exception is printed; threads are waited for; exit handlers
+//! run; the standard streams are flushed; the modules of the script go, and with them what their variables hold, so that files are
+//! closed, generators finished and `__del__` called; the original streams are flushed, and the buffers of C. What the
+//! warm-up has made stays, since it dies with the process, and to take it apart would copy all of it. See
+//! <https://docs.python.org/3/c-api/init.html#c.Py_FinalizeEx>.
+//!
+//! A script that leaves nothing pays for a look at its names. Never here: what an exception handler or a destructor prints.
+
+use std::ffi::{CStr, c_int};
+use std::ptr::null_mut;
+use std::time::{Duration, Instant};
+
+use super::api::{Api, Raised, Reference};
+
+/// What the interpreter ends with when a stream cannot be flushed: "unlikely to be confused with a non-error exit status".
+const CANNOT_FLUSH: c_int = 120;
+
+/// How long the children of a script may go on that is over: most end when their pipes are closed, and print their last words.
+const CHILDREN_LAST: Duration = Duration::from_millis(100);
+
+/// The last exception, which holds the frames of the script.
+const LAST: [&CStr; 4] = [c"last_exc", c"last_type", c"last_value", c"last_traceback"];
+
+const STREAMS: [(&CStr, &CStr); 3] =
+    [(c"stdin", c"__stdin__"), (c"stdout", c"__stdout__"), (c"stderr", c"__stderr__")];
+
+/// What the end of a script needs, made ready in the template: names are looked up once.
+pub(super) struct Ending {
+    /// The modules of the warm-up, by their addresses, in order.
+    modules: Vec<usize>,
+    run_exit_handlers: Reference,
+    collect: Reference,
+    /// The youngest generation alone, as the arguments of `collect`.
+    youngest: Reference,
+    count: Reference,
+    count_threads: Reference,
+    /// The interpreter's own standard streams.
+    streams: [Reference; 3],
+    /// How many objects the collector has seen when the script began.
+    before: Option<[i64; 3]>,
+}
+
+/// What became of the script itself.
+struct Outcome {
+    status: c_int,
+    is_interrupted: bool,
+}
+
+impl Ending {
+    /// Looks up what is needed; none, with an exception, where the interpreter lacks something of it.
+    pub(super) fn prepare(api: &Api) -> Option<Self> {
+        let of = |module: &CStr, name: &CStr| {
+            // SAFETY: the interpreter's lock is held; module and attribute are references of our own, kept for good.
+            let found = unsafe {
+                let module = (api.import)(module.as_ptr());
+                if module.is_null() { null_mut() } else { (api.attribute)(module, name.as_ptr()) }
+            };
+            (!found.is_null()).then_some(found)
+        };
+        let mut modules = Vec::new();
+        // SAFETY: the interpreter's lock is held.
+        unsafe {
+            let main = (api.item)((api.modules)(), c"__main__".as_ptr());
+            each_item(api, (api.modules)(), |_, module| {
+                // That is the script's.
+                if module != main {
+                    modules.push(module.addr());
+                }
+            });
+        }
+        modules.sort_unstable();
+        let streams = STREAMS.map(|(name, _)| {
+            // SAFETY: the lock is held; what is borrowed is kept for good.
+            unsafe {
+                let stream = (api.of_sys)(name.as_ptr());
+                if !stream.is_null() {
+                    (api.take)(stream);
+                }
+                stream
+            }
+        });
+        Some(Self {
+            modules,
+            run_exit_handlers: of(c"atexit", c"_run_exitfuncs")?,
+            collect: of(c"gc", c"collect")?,
+            youngest: youngest(api)?,
+            count: of(c"gc", c"get_count")?,
+            count_threads: of(c"_thread", c"_count")?,
+            streams,
+            before: None,
+        })
+    }
+
+    /// Before the script's first instruction.
+    pub(super) fn begin(&mut self, api: &Api) {
+        self.before = self.counts(api);
+    }
+
+    /// Everything from the script's last instruction to the exit status of the process. The sandbox is measured before anything of
+    /// the script goes.
+    ///
+    /// # Safety
+    /// The interpreter's lock is held, and no frame of a script lives in this thread. An exception of the script is set, or none.
+    pub(super) unsafe fn end(&self, api: &Api, be_measured: impl FnOnce()) -> c_int {
+        // SAFETY: the caller's promise, for each of these.
+        unsafe {
+            let Outcome { mut status, is_interrupted } = report(api);
+            finish_threads(api);
+            if self.call(api, self.run_exit_handlers, null_mut()).is_err() {
+                (api.clear)();
+            }
+            let flushed = flush_streams(api);
+            let has_left_something = self.has_left_something(api);
+            flush_stdio();
+            be_measured();
+            if has_left_something {
+                forget(api);
+                self.remove_modules(api);
+                drop_streams(api);
+                self.flush_originals(api);
+                flush_stdio();
+            }
+            await_children();
+            if is_interrupted {
+                interrupt();
+            }
+            if flushed.is_err() {
+                status = CANNOT_FLUSH;
+            }
+            status
+        }
+    }
+
+    /// # Safety
+    /// A callable of the interpreter's own, and a tuple or null; its lock is held.
+    unsafe fn call(&self, api: &Api, function: Reference, arguments: Reference) -> Result<(), Raised> {
+        // SAFETY: the caller's promise; the result is dropped once.
+        unsafe {
+            let result = (api.call)(function, arguments);
+            if result.is_null() {
+                return Err(Raised);
+            }
+            (api.drop)(result);
+        }
+        Ok(())
+    }
+
+    /// Of each generation of the garbage collector: how much it has to look at.
+    fn counts(&self, api: &Api) -> Option<[i64; 3]> {
+        // SAFETY: the interpreter's lock is held; a tuple of three numbers comes back, or nothing after a failure.
+        unsafe {
+            let counts = (api.call)(self.count, null_mut());
+            if counts.is_null() {
+                (api.clear)();
+                return None;
+            }
+            let numbers = [0, 1, 2].map(|index| (api.number)((api.place)(counts, index)));
+            (api.drop)(counts);
+            Some(numbers)
+        }
+    }
+
+    /// Whether the script has made anything that could have an end of its own.
+    ///
+    /// # Safety
+    /// The interpreter's lock is held.
+    unsafe fn has_left_something(&self, api: &Api) -> bool {
+        let mut left = match (self.before, self.counts(api)) {
+            // Where it has collected, what is left is in an older generation.
+            (Some([before, older @ ..]), Some([now, others @ ..])) if older == others => now > before,
+            _ => true,
+        };
+        // SAFETY: the caller's promise; the module is borrowed from the dictionary of all modules, which is not changed meanwhile.
+        unsafe {
+            let replaced =
+                STREAMS.iter().zip(self.streams).any(|((name, _), own)| (api.of_sys)(name.as_ptr()) != own);
+            let main = (api.item)((api.modules)(), c"__main__".as_ptr());
+            left |= replaced || main.is_null() || !api.is_instance(main, api.module_kind);
+            if left {
+                return true;
+            }
+            each_item(api, (api.modules)(), |_, module| left |= module != main && !self.is_known(module));
+            let namespace = (api.namespace)(main);
+            each_item(api, namespace, |name, value| {
+                left |= !is_special(api, name) && !self.is_plain(api, value);
+            });
+        }
+        left
+    }
+
+    fn is_known(&self, module: Reference) -> bool {
+        self.modules.binary_search(&module.addr()).is_ok()
+    }
+
+    /// Whether nothing happens when this value goes.
+    ///
+    /// # Safety
+    /// A live object; the interpreter's lock is held.
+    unsafe fn is_plain(&self, api: &Api, value: Reference) -> bool {
+        let plain = [api.integer_kind, api.text_kind, api.float_kind, api.truth_kind, api.bytes_kind];
+        // SAFETY: the caller's promise.
+        value == api.none || plain.contains(&unsafe { api.kind(value) }) || self.is_known(value)
+    }
+
+    /// Has the modules of the script go, in the interpreter's order: first those that nothing else holds, then all in cycles, then
+    /// the variables of those that are left.
+    ///
+    /// # Safety
+    /// The interpreter's lock is held.
+    unsafe fn remove_modules(&self, api: &Api) {
+        let mut names = Vec::new();
+        let mut namespaces = Vec::new();
+        // SAFETY: the caller's promise. Names and namespaces are kept by references of their own, each dropped once. The
+        // dictionaries are changed in the values of keys that are there alone, which an iteration over them allows.
+        unsafe {
+            each_item(api, (api.modules)(), |name, module| {
+                if module != api.none && !self.is_known(module) {
+                    (api.take)(name);
+                    names.push(name);
+                    if api.is_instance(module, api.module_kind) {
+                        let namespace = (api.namespace)(module);
+                        (api.take)(namespace);
+                        namespaces.push(namespace);
+                    }
+                }
+            });
+            let threads_live = self.other_threads(api);
+            if threads_live {
+                silence_threads(api);
+            }
+            for name in names {
+                if (api.put)((api.modules)(), name, api.none) != 0 {
+                    (api.clear)();
+                }
+                (api.drop)(name);
+            }
+            // What is held here alone goes now.
+            namespaces.retain(|namespace| {
+                let is_last = api.references(*namespace) == 1;
+                if is_last {
+                    (api.drop)(*namespace);
+                }
+                !is_last
+            });
+            self.collect(api);
+            // As the interpreter: the last module first.
+            let mut cleared = false;
+            for namespace in namespaces.into_iter().rev() {
+                if api.references(namespace) > 1 {
+                    clear_namespace(api, namespace);
+                    cleared = true;
+                }
+                (api.drop)(namespace);
+            }
+            if cleared {
+                self.collect(api);
+            }
+        }
+    }
+
+    /// # Safety
+    /// The interpreter's lock is held.
+    unsafe fn collect(&self, api: &Api) {
+        let older = |counts: Option<[i64; 3]>| counts.map(|[_, older @ ..]| older);
+        // Everything, which costs the interpreter's free lists as well, only where something has grown old.
+        let is_young = self.before.is_some() && older(self.counts(api)) == older(self.before);
+        let arguments = if is_young { self.youngest } else { null_mut() };
+        // SAFETY: a function of the interpreter's own, with its arguments.
+        if unsafe { self.call(api, self.collect, arguments) }.is_err() {
+            // SAFETY: no precondition.
+            unsafe { (api.clear)() };
+        }
+    }
+
+    /// # Safety
+    /// The interpreter's lock is held.
+    unsafe fn other_threads(&self, api: &Api) -> bool {
+        // SAFETY: a function of the interpreter's own, which returns a number, or nothing after a failure.
+        unsafe {
+            let count = (api.call)(self.count_threads, null_mut());
+            if count.is_null() {
+                (api.clear)();
+                return false;
+            }
+            let threads = (api.number)(count);
+            (api.drop)(count);
+            threads > 0
+        }
+    }
+
+    /// What the interpreter opened itself, wherever the script has put it: at its end it would go as well.
+    ///
+    /// # Safety
+    /// The interpreter's lock is held.
+    unsafe fn flush_originals(&self, api: &Api) {
+        for stream in self.streams.into_iter().skip(1) {
+            // SAFETY: kept by a reference of our own, or absent.
+            unsafe {
+                if !stream.is_null()
+                    && stream != api.none
+                    && !is_closed(api, stream)
+                    && api.call_method(stream, c"flush").is_err()
+                {
+                    (api.clear)();
+                }
+            }
+        }
+    }
+}
+
+/// `(0,)`
+fn youngest(api: &Api) -> Option<Reference> {
+    // SAFETY: the interpreter's lock is held; the tuple is fresh, and takes the number over.
+    unsafe {
+        let tuple = (api.tuple)(1);
+        let is_made = !tuple.is_null() && (api.put_into_tuple)(tuple, 0, (api.integer)(0)) == 0;
+        is_made.then_some(tuple)
+    }
+}
+
+/// Prints an uncaught exception as the interpreter does, or takes the status from `SystemExit`.
+///
+/// # Safety
+/// The interpreter's lock is held.
+unsafe fn report(api: &Api) -> Outcome {
+    // SAFETY: the caller's promise; exceptions are fetched and given back or dropped once.
+    unsafe {
+        if (api.raised)().is_null() {
+            return Outcome { status: 0, is_interrupted: false };
+        }
+        if (api.raised_matches)(*api.system_exit) != 0 {
+            return Outcome { status: status_of_exit(api), is_interrupted: false };
+        }
+        let is_interrupted = (api.raised_matches)(*api.keyboard_interrupt) != 0;
+        // What was printed before stands before it.
+        let (mut kind, mut value, mut trace) = (null_mut(), null_mut(), null_mut());
+        (api.fetch)(&raw mut kind, &raw mut value, &raw mut trace);
+        for name in [c"stderr", c"stdout"] {
+            let stream = (api.of_sys)(name.as_ptr());
+            if !stream.is_null() && api.call_method(stream, c"flush").is_err() {
+                (api.clear)();
+            }
+        }
+        (api.restore)(kind, value, trace);
+        (api.print)(1);
+        Outcome { status: 1, is_interrupted }
+    }
+}
+
+/// # Safety
+/// The interpreter's lock is held, and `SystemExit` is set, which is gone afterwards.
+unsafe fn status_of_exit(api: &Api) -> c_int {
+    let (mut kind, mut value, mut trace) = (null_mut(), null_mut(), null_mut());
+    // SAFETY: the caller's promise. What was fetched is owned, as is the attribute.
+    unsafe {
+        (api.fetch)(&raw mut kind, &raw mut value, &raw mut trace);
+        (api.normalize)(&raw mut kind, &raw mut value, &raw mut trace);
+        let code = if value.is_null() { null_mut() } else { (api.attribute)(value, c"code".as_ptr()) };
+        if code.is_null() {
+            (api.clear)();
+        }
+        let status = if code.is_null() || code == api.none {
+            0
+        } else if api.is_instance(code, api.integer_kind) {
+            // One that is too large for C is -1, and so 255.
+            let number = (api.number)(code);
+            (api.clear)();
+            c_int::from(number.to_le_bytes()[0])
+        } else {
+            let stream = (api.of_sys)(c"stderr".as_ptr());
+            if !stream.is_null() && stream != api.none {
+                // Its `str`, as `print` has it.
+                const RAW: c_int = 1;
+                if (api.write_object)(code, stream, RAW) != 0 || (api.write_text)(c"\n".as_ptr(), stream) != 0
+                {
+                    (api.clear)();
+                }
+            }
+            1
+        };
+        for object in [code, kind, value, trace] {
+            if !object.is_null() {
+                (api.drop)(object);
+            }
+        }
+        status
+    }
+}
+
+/// # Safety
+/// The interpreter's lock is held.
+unsafe fn finish_threads(api: &Api) {
+    // SAFETY: the caller's promise; the module is borrowed, and kept for the call.
+    unsafe {
+        let threading = (api.item)((api.modules)(), c"threading".as_ptr());
+        if threading.is_null() || threading == api.none {
+            return;
+        }
+        (api.take)(threading);
+        if api.call_method(threading, c"_shutdown").is_err() {
+            api.ignore(threading, c"Exception ignored on threading shutdown");
+        }
+        (api.drop)(threading);
+    }
+}
+
+/// The threads that go on would fail for want of their names, which outside they have no time for.
+///
+/// # Safety
+/// The interpreter's lock is held.
+unsafe fn silence_threads(api: &Api) {
+    // SAFETY: the caller's promise; any callable that takes one argument and does nothing will do.
+    unsafe {
+        let threading = (api.item)((api.modules)(), c"threading".as_ptr());
+        if !threading.is_null() && (api.set_attribute)(threading, c"excepthook".as_ptr(), api.truth_kind) != 0
+        {
+            (api.clear)();
+        }
+    }
+}
+
+/// # Safety
+/// The interpreter's lock is held.
+unsafe fn flush_streams(api: &Api) -> Result<(), Raised> {
+    let mut result = Ok(());
+    for (name, is_reported) in [(c"stdout", true), (c"stderr", false)] {
+        // SAFETY: the caller's promise; the stream is borrowed, and kept for the calls.
+        unsafe {
+            let stream = (api.of_sys)(name.as_ptr());
+            if stream.is_null() || stream == api.none || is_closed(api, stream) {
+                continue;
+            }
+            (api.take)(stream);
+            if api.call_method(stream, c"flush").is_err() {
+                result = Err(Raised);
+                if is_reported {
+                    api.ignore(stream, c"Exception ignored on flushing sys.stdout");
+                } else {
+                    (api.clear)();
+                }
+            }
+            (api.drop)(stream);
+        }
+    }
+    result
+}
+
+/// # Safety
+/// A live object; the interpreter's lock is held.
+unsafe fn is_closed(api: &Api, stream: Reference) -> bool {
+    // SAFETY: the caller's promise; the attribute is dropped once.
+    unsafe {
+        let closed = (api.attribute)(stream, c"closed".as_ptr());
+        if closed.is_null() {
+            (api.clear)();
+            return false;
+        }
+        let is = (api.is_true)(closed);
+        (api.drop)(closed);
+        if is < 0 {
+            (api.clear)();
+        }
+        is > 0
+    }
+}
+
+/// Before the modules go: `sys` has its own streams again, and nothing that holds frames.
+///
+/// # Safety
+/// The interpreter's lock is held.
+unsafe fn forget(api: &Api) {
+    // SAFETY: the caller's promise; a stream is borrowed from the dictionary that it stays in.
+    unsafe {
+        for name in LAST {
+            if !(api.of_sys)(name.as_ptr()).is_null() && (api.set_of_sys)(name.as_ptr(), api.none) != 0 {
+                (api.clear)();
+            }
+        }
+        for (name, original) in STREAMS {
+            let stream = (api.of_sys)(original.as_ptr());
+            let stream = if stream.is_null() { api.none } else { stream };
+            if (api.of_sys)(name.as_ptr()) != stream && (api.set_of_sys)(name.as_ptr(), stream) != 0 {
+                (api.clear)();
+            }
+        }
+    }
+}
+
+/// The last of `sys`: a stream of the script's own is flushed by its end, and its errors are ignored.
+///
+/// # Safety
+/// The interpreter's lock is held.
+unsafe fn drop_streams(api: &Api) {
+    for (name, original) in STREAMS {
+        for name in [name, original] {
+            // SAFETY: the caller's promise.
+            if unsafe { (api.set_of_sys)(name.as_ptr(), api.none) } != 0 {
+                // SAFETY: no precondition.
+                unsafe { (api.clear)() };
+            }
+        }
+    }
+}
+
+/// Takes the values of a module's names away: first of those with one underscore.
+///
+/// # Safety
+/// A live dictionary; the interpreter's lock is held.
+unsafe fn clear_namespace(api: &Api, namespace: Reference) {
+    for private in [true, false] {
+        let mut names = Vec::new();
+        // SAFETY: the caller's promise; each name is kept while it is used.
+        unsafe {
+            each_item(api, namespace, |name, value| {
+                let text = text(api, name);
+                let is_private = text.starts_with(b"_") && !text.starts_with(b"__");
+                if value != api.none && text != b"__builtins__" && (is_private || !private) {
+                    (api.take)(name);
+                    names.push(name);
+                }
+            });
+            for name in names {
+                if (api.put)(namespace, name, api.none) != 0 {
+                    (api.clear)();
+                }
+                (api.drop)(name);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// A live dictionary, which the body does not change; the interpreter's lock is held.
+unsafe fn each_item(api: &Api, dictionary: Reference, mut body: impl FnMut(Reference, Reference)) {
+    let (mut position, mut name, mut value) = (0, null_mut(), null_mut());
+    // SAFETY: the caller's promise; all three are valid for writing.
+    while unsafe { (api.next_item)(dictionary, &raw mut position, &raw mut name, &raw mut value) } != 0 {
+        body(name, value);
+    }
+}
+
+/// # Safety
+/// A live object; the interpreter's lock is held.
+unsafe fn is_special(api: &Api, name: Reference) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe { text(api, name) }.starts_with(b"__")
+}
+
+/// What a name says; nothing where it is no text.
+///
+/// # Safety
+/// A live object; the interpreter's lock is held. The text lives as long as the object.
+unsafe fn text<'a>(api: &Api, name: Reference) -> &'a [u8] {
+    let mut length = 0;
+    // SAFETY: the caller's promise; the length is valid for writing. For what is no text it fails with an exception.
+    let start = unsafe { (api.as_utf8)(name, &raw mut length) };
+    if start.is_null() {
+        // SAFETY: no precondition.
+        unsafe { (api.clear)() };
+        return b"";
+    }
+    // SAFETY: so many bytes are there, for as long as the object is.
+    unsafe { std::slice::from_raw_parts(start.cast(), length.unsigned_abs()) }
+}
+
+/// What C code has in its buffers.
+pub(super) fn flush_stdio() {
+    // SAFETY: needed since these buffers are C's. Null means all of them.
+    unsafe { libc::fflush(null_mut()) };
+}
+
+/// Waits for children that end by themselves now, and not long for those that don't.
+fn await_children() {
+    let deadline = Instant::now() + CHILDREN_LAST;
+    loop {
+        // SAFETY: needed since `nix`'s wrapper knows only the statuses that it knows. A null pointer takes no status.
+        match unsafe { libc::waitpid(-1, null_mut(), libc::WNOHANG) } {
+            0 => {}
+            1.. => continue,
+            _ => return,
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        await_child_signal(left);
+    }
+}
+
+fn await_child_signal(left: Duration) {
+    let time =
+        libc::timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: i64::from(left.subsec_nanos()) };
+    // SAFETY: needed since the standard library has no such wait. The set is made by the first call and lives on this stack; a signal
+    // that comes before the wait begins stays pending, since it is blocked from the second call on.
+    unsafe {
+        let mut set = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigaddset(&raw mut set, libc::SIGCHLD);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, null_mut());
+        let mut status = 0;
+        if libc::waitpid(-1, &raw mut status, libc::WNOHANG) == 0 {
+            libc::sigtimedwait(&raw const set, null_mut(), &raw const time);
+        }
+    }
+}
+
+/// Ends by the signal, so that the parent sees it, as the interpreter does after `KeyboardInterrupt`.
+fn interrupt() {
+    // SAFETY: needed to undo the interpreter's handler. The default action is a valid one.
+    unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL);
+        libc::kill(libc::getpid(), libc::SIGINT);
+    }
+}
