@@ -85,15 +85,22 @@ pub(crate) struct DoctorOptions {
 
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "zeroboot run [OPTIONS] SCRIPT [ARGS]...\n       zeroboot run [OPTIONS] -c CODE [ARGS]..."
+    override_usage = "zeroboot run [OPTIONS] SCRIPT [ARGS]...\n       zeroboot run [OPTIONS] -c CODE [ARGS]...\n       \
+                      zeroboot run [OPTIONS] -m MODULE [ARGS]..."
 )]
 pub(crate) struct RunOptions {
-    /// A file, or - for standard input; all that follows is for the script.
-    #[arg(value_name = "SCRIPT", trailing_var_arg = true, required_unless_present = "code")]
+    /// A file, or - for standard input. Arguments after it are passed to the script.
+    #[arg(value_name = "SCRIPT", trailing_var_arg = true, required_unless_present_any = ["code", "module"])]
     pub(crate) script: Vec<OsString>,
-    /// Code to run instead of a file; all that follows is for the script.
+    /// Code to run instead of a file. Arguments after it are passed to the code.
     #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true)]
     pub(crate) code: Vec<OsString>,
+    /// A module to run as a program, as by `python3 -m`. Arguments after it are passed to the module.
+    #[arg(short = 'm', value_name = "MODULE", num_args = 1.., allow_hyphen_values = true, conflicts_with = "code")]
+    pub(crate) module: Vec<OsString>,
+    /// Passes on at once what the script prints, as `python3 -u` does. At a terminal that is so in any case.
+    #[arg(short = 'u')]
+    pub(crate) unbuffered: bool,
     /// Modules to import while the template warms up.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) import: Vec<String>,
@@ -109,9 +116,13 @@ pub(crate) struct RunOptions {
     /// Fresh heap in huge pages: for scripts that allocate many MiB at once.
     #[arg(long)]
     pub(crate) huge_heap: bool,
-    /// Deadline: 500ms, 30s, 2m.
+    /// Deadline: 500ms, 30s, 2m. The sandbox is killed then. What Python has passed on arrives; what is still in its buffers (up to 8
+    /// KiB of standard output, where it is no terminal and there is no -u) is lost.
     #[arg(long, default_value = "30s", value_parser = duration)]
     pub(crate) timeout: Duration,
+    /// Sends SIGTERM so long before the deadline, for a script that cleans up by itself [none].
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) grace: Option<Duration>,
     /// How much the script may write: 64K, 16M, 1G.
     #[arg(long, default_value = "16M", value_parser = bytes)]
     pub(crate) output: Bytes,

@@ -8,8 +8,10 @@ mod arguments;
 mod doctor;
 mod document;
 mod failure;
+mod input;
 mod map;
 mod run;
+mod script;
 mod top;
 
 use std::io::{IsTerminal, Write};

@@ -1,23 +1,20 @@
 //! `zeroboot run`.
 
-use std::ffi::OsString;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use zeroboot::{
-    Input, MemoryAccount, Outcome, Output, Policy, Pool, Request, Rule, RunError, Status, Template,
-};
+use zeroboot::{Input, Outcome, Output, Policy, Pool, Request, Rule, RunError, Status, Template};
 
 use crate::arguments::{RunOptions, view};
 use crate::document::{Copied, Document, PoolSummary, Summary, us};
 use crate::failure::Failure;
+use crate::input::SharedInput;
 use crate::map::Maps;
+use crate::script::{self, Script};
 
 /// As `timeout(1)` has it.
 const DEADLINE_STATUS: u8 = 124;
@@ -25,17 +22,11 @@ const DEADLINE_STATUS: u8 = 124;
 /// A sandbox that was ended for another reason of ours: as if by `SIGKILL`, which it was.
 const KILLED_STATUS: u8 = 128 + 9;
 
-/// What is run, and where its standard input comes from.
-struct Script {
-    name: OsString,
-    argv0: OsString,
-    code: Vec<u8>,
-    arguments: Vec<OsString>,
-    reads_input: bool,
-}
-
 pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
     let script = Script::read(options)?;
+    if !options.quiet {
+        script::warn_of_settings(&options.env).iter().for_each(|text| say(text));
+    }
     let _publisher = zeroboot::publish()
         .inspect_err(|error| tracing::debug!(cause = error.cause(), "`zeroboot top` will not show this"))
         .ok();
@@ -68,64 +59,14 @@ impl Sandboxes {
 /// How long a whole pool may take to be parked.
 const FILLING: Duration = Duration::from_secs(60);
 
-impl Script {
-    fn read(options: &RunOptions) -> Result<Self, Failure> {
-        if let Some((code, arguments)) = options.code.split_first() {
-            return Ok(Self {
-                name: "<string>".into(),
-                argv0: "-c".into(),
-                code: code.as_bytes().to_vec(),
-                arguments: [arguments, &options.script].concat(),
-                reads_input: true,
-            });
-        }
-        let Some((file, arguments)) = options.script.split_first() else {
-            return Err(Failure::new("there is nothing to run", "give a script, or code with -c"));
-        };
-        let arguments = arguments.to_vec();
-        if file == "-" {
-            let mut code = Vec::new();
-            std::io::stdin()
-                .read_to_end(&mut code)
-                .map_err(|error| Failure::stream("cannot read the script from standard input", &error))?;
-            return Ok(Self {
-                name: "<stdin>".into(),
-                argv0: "-".into(),
-                code,
-                arguments,
-                reads_input: false,
-            });
-        }
-        let code = std::fs::read(Path::new(file)).map_err(|error| {
-            let cause = format!("cannot read the script {}: {error}", Path::new(file).display());
-            Failure::new(cause, "check the path; or give the code itself with -c")
-        })?;
-        Ok(Self { name: file.clone(), argv0: file.clone(), code, arguments, reads_input: true })
-    }
-
-    fn request(&self, options: &RunOptions) -> Request {
-        let mut request = Request::script(&self.name, self.code.clone())
-            .argv0(&self.argv0)
-            .timeout(options.timeout)
-            .output_limit(options.output)
-            .memory_account(account(options));
-        for argument in &self.arguments {
-            request = request.argument(argument);
-        }
-        for (name, value) in &options.env {
-            request = request.environment(name, value);
-        }
-        request
-    }
-}
-
 /// Warms the template up, and parks sandboxes; a spinner turns meanwhile if somebody looks.
 fn build(options: &RunOptions) -> Result<Sandboxes, Failure> {
     let mut builder = Template::python()
         .interpreter(&options.python)
         .policy(policy(options)?)
         .parked_shells(usize::try_from(options.parallel).unwrap_or(1) + 1)
-        .processes(options.template_processes);
+        .processes(options.template_processes)
+        .warm_up_output(copy(&std::io::stderr())?);
     for module in &options.import {
         builder = builder.import(module);
     }
@@ -190,15 +131,10 @@ fn spinner(options: &RunOptions) -> ProgressBar {
     spinner
 }
 
-/// A single sandbox's map is kept; of many it is made where it is asked for.
-fn account(options: &RunOptions) -> MemoryAccount {
-    if options.count == 1 || options.map.is_some() { MemoryAccount::Map } else { MemoryAccount::Sums }
-}
-
 /// One sandbox: its streams are this command's own.
 fn one(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<u8, Failure> {
     let mut request = script.request(options);
-    if script.reads_input {
+    if script.reads_input() {
         request = request.stdin(Input::From(copy(&std::io::stdin())?));
     }
     if !options.json {
@@ -230,13 +166,21 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
     let mut maps = Maps::default();
     let mut worst = 0;
     let mut failed = None;
+    let input = script.reads_input().then(SharedInput::standard).transpose()?.flatten();
     std::thread::scope(|scope| {
         let (results, finished) = mpsc::sync_channel(64);
         for _ in 0..options.parallel.min(options.count) {
-            let (next, results) = (&next, results.clone());
+            let (next, input, results) = (&next, input.as_ref(), results.clone());
             scope.spawn(move || {
                 while next.fetch_add(1, Ordering::Relaxed) < options.count {
-                    let result = sandboxes.execute(script.request(options));
+                    let result = match input {
+                        Some(input) => input
+                            .feed(|stdin| sandboxes.execute(script.request(options).stdin(stdin)))
+                            .unwrap_or_else(|source| {
+                                Err(RunError::Pass { stream: "standard input", source })
+                            }),
+                        None => sandboxes.execute(script.request(options)),
+                    };
                     if results.send(result).is_err() {
                         return;
                     }
@@ -283,6 +227,9 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
     if let Some(path) = &options.map {
         maps.keep();
         maps.draw(path)?;
+    }
+    if let Some(failure) = input.as_ref().and_then(SharedInput::failure) {
+        return Err(failure);
     }
     failed.map_or(Ok(worst), |error| Err(error.into()))
 }
