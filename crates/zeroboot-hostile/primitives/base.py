@@ -123,7 +123,7 @@ def be_deaf():
             signal.signal(number, signal.SIG_IGN)
         except (OSError, ValueError):
             pass
-    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     sleep_on()
 
 

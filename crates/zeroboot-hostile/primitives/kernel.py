@@ -135,7 +135,7 @@ def queue_signals(number, times):
 
 
 def block_signals():
-    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
 
 def ignore_signals():

@@ -70,7 +70,7 @@ def burst(count):
 
 def threads(count, body):
     """Which take no signals: those are the first thread's."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     for _ in range(count):
         threading.Thread(target=body, daemon=True).start()
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)

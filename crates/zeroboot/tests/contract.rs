@@ -97,7 +97,7 @@ fn traceback(template: &Template) -> Result<(), Failed> {
     expect(&outcome, Status::Exited(1), "")?;
     let said = outcome.stderr_lossy();
     let wanted = [
-        "Traceback (most recent call last):\n  File \"job.py\", line 3",
+        "Traceback (most recent call last):\n  File \"/home/sandbox/job.py\", line 3",
         "return 1 / 0",
         "ZeroDivisionError",
     ];
@@ -111,7 +111,7 @@ fn syntax_error(template: &Template) -> Result<(), Failed> {
     let outcome = template.execute(Request::script("job.py", "x = (\n"))?;
     expect(&outcome, Status::Exited(1), "")?;
     let said = outcome.stderr_lossy();
-    let fine = said.contains("File \"job.py\", line 1")
+    let fine = said.contains("File \"/home/sandbox/job.py\", line 1")
         && said.contains("SyntaxError")
         && !said.contains("zeroboot");
     if fine { Ok(()) } else { Err(said.into_owned().into()) }
@@ -340,7 +340,11 @@ fn arguments(template: &Template) -> Result<(), Failed> {
     let request = Request::script("args.py", "import sys; print(sys.argv, __name__, __file__)")
         .argument("a")
         .argument("");
-    expect(&template.execute(request)?, Status::Exited(0), "['args.py', 'a', ''] __main__ args.py\n")?;
+    expect(
+        &template.execute(request)?,
+        Status::Exited(0),
+        "['args.py', 'a', ''] __main__ /home/sandbox/args.py\n",
+    )?;
     let request =
         Request::script("<stdin>", "import sys; print(sys.argv, __file__)").argv0("-").argument("a");
     expect(&template.execute(request)?, Status::Exited(0), "['-', 'a'] <stdin>\n")?;
