@@ -125,8 +125,8 @@ import errno, fcntl, os, termios
 pid, fd = os.forkpty()
 if pid == 0:
     try: fcntl.ioctl(0, termios.TIOCSTI, b'#')
-    except OSError as error: print(errno.errorcode[error.errno])
-    else: print('typed')
+    except OSError as error: print(errno.errorcode[error.errno], flush=True)
+    else: print('typed', flush=True)
     os._exit(0)
 print(os.read(fd, 100))
 ";
