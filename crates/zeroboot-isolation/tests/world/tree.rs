@@ -213,7 +213,7 @@ pub(crate) fn user_is_called_sandbox() -> Result<(), Failed> {
 
 /// As outside; where the user namespace has no root, everything is its only user's.
 pub(crate) fn tree_belongs_to_root() -> Result<(), Failed> {
-    let owner = if nix::unistd::getuid().is_root() { 0 } else { TEMPLATE_USER.0 };
+    let owner = if getuid().is_root() { 0 } else { TEMPLATE_USER.0 };
     in_world(&[], || {
         for path in ["/", "/etc", "/etc/passwd", "/etc/mtab", "/dev", "/dev/fd", "/dev/pts", "/run", "/home"]
         {
