@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     run(vec![
         Trial::test("each_sandbox_has_a_name", each_has_a_name),
         Trial::test("its_name_cannot_be_changed", names_stay),
+        Trial::test("what_is_shown_in_place_of_a_name_is_seen", shown),
         Trial::test("what_is_not_its_own_does_not_bear_its_name", owners),
         Trial::test("no_room_of_its_own_is_taken_for_its_name", room),
         Trial::test("standard_streams_open_by_their_names", streams),
@@ -75,6 +76,24 @@ print(os.listdir('/dev/shm'))
     }
 }
 
+fn shown() -> Result<(), Failed> {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("names-{}", std::process::id()));
+    fs::create_dir_all(&place)?;
+    let directory = Gone(place);
+    let file = directory.0.join("file");
+    fs::write(&file, "other:x:1:1::/:/bin/sh\n")?;
+    let places = ["/etc/passwd", "/etc/hostname", "/etc/gitconfig"];
+    let template = places
+        .iter()
+        .fold(Template::python(), |template, place| template.read_only_at(&file, place))
+        .build()?;
+    let code = "
+for path in ('/etc/passwd', '/etc/hostname', '/etc/gitconfig'): print(open(path).read(), end='')
+print(open('/etc/group').read().count('sandbox'))
+";
+    says(&template.run(code)?, &("other:x:1:1::/:/bin/sh\n".repeat(3) + "1\n"))
+}
+
 fn owners() -> Result<(), Failed> {
     let code = "
 import os, pwd
@@ -122,9 +141,9 @@ open('/dev/stderr', 'w').write('error\\n')
 }
 
 /// A directory that is gone with the test.
-struct Repository(PathBuf);
+struct Gone(PathBuf);
 
-impl Drop for Repository {
+impl Drop for Gone {
     fn drop(&mut self) {
         // What cannot be removed is not worth a second panic.
         let _ = fs::remove_dir_all(&self.0);
@@ -142,7 +161,7 @@ fn repository() -> Result<(), Failed> {
             .output()
     };
     fs::create_dir_all(&place)?;
-    let repository = Repository(place.clone());
+    let repository = Gone(place.clone());
     if git(&["init", "--quiet"]).is_err() {
         return skip("there is no git");
     }

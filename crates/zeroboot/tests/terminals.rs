@@ -1,4 +1,4 @@
-//! Pseudo-terminals of a sandbox's own: that they work, how many there are, and that nobody else's is among them.
+//! Pseudo-terminals of a sandbox's own: that they work, how many there are, and that no others are among them.
 
 mod common;
 

@@ -1,4 +1,4 @@
-# Types into a pseudo-terminal of its own, as if somebody sat there: whoever reads from it takes it for that.
+# Types into a pseudo-terminal of its own, as if somebody sat there, for those who read from it.
 with refused("no terminal"):
     near, far = os.openpty()
 

@@ -121,14 +121,19 @@ impl Settings {
         Self { etc: COPIES.iter().filter_map(read).collect(), local: local() }
     }
 
-    /// Writes all of it below `root`, where the views are mounted already.
-    pub(super) fn write(&self, root: &Path, ids: IdMap) -> Result<(), TreeError> {
+    /// Writes what belongs into `/etc` below `root`.
+    pub(super) fn write(&self, root: &Path) -> Result<(), TreeError> {
         for (name, content) in &self.etc {
             put(&root.join("etc").join(name), content)?;
         }
         for (name, text) in OWN {
             put(&root.join("etc").join(name), &Content::Text(text.into()))?;
         }
+        Ok(())
+    }
+
+    /// Adds the settings of a git that looks for them elsewhere, once the system's directories are mounted below `root`.
+    pub(super) fn complete(&self, root: &Path, ids: IdMap) -> Result<(), TreeError> {
         match &self.local {
             Local::Untouched => Ok(()),
             Local::Covered => show(&root.join("etc").join(GIT), &below(root, Path::new(LOCAL)).join(GIT)),

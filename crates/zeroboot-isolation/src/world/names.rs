@@ -15,7 +15,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, stat};
 use nix::unistd::{Gid, Uid, fchownat, unlink, write};
 
 use super::identity::TEMPLATE_USER;
@@ -70,13 +70,17 @@ impl OwnNames {
         (user != TEMPLATE_USER).then_some(Self { files })
     }
 
-    /// Mounts both, read-only, and gives what the shell has mounted for everybody to root, as it is outside. The private file
+    /// Mounts both, read-only, where the tree shows no other in their places, and gives what the shell has mounted for everybody to root, as it is outside. The private file
     /// systems must be there already.
     ///
     /// # After fork
     /// System calls only.
     pub(crate) fn settle(&self) -> Result<(), Errno> {
+        let root = stat(c"/")?.st_dev;
         for (place, text) in &self.files {
+            if stat(*place)?.st_dev != root {
+                continue;
+            }
             let tree = make(text)?;
             calls::make_read_only(tree.as_fd(), Devices::Closed)?;
             calls::attach(tree.as_fd(), place)?;

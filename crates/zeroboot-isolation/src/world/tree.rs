@@ -165,11 +165,13 @@ pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap) -> Result<(), Tre
     mount_at("tmpfs", Some("tmpfs"), STAGING, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=755,size=4m")?;
     let root = Path::new(STAGING);
     fill_root(root)?;
-    for source in &opened {
-        place(root, source)?;
-    }
+    settings.write(root)?;
+    let (own, shown) = opened.split_at(opened.len() - binds.len());
+    own.iter().try_for_each(|source| place(root, source))?;
+    settings.complete(root, ids)?;
+    // Last: they may hide what is there.
+    shown.iter().try_for_each(|source| place(root, source))?;
     cover(&special, root)?;
-    settings.write(root, ids)?;
     if ids != IdMap::Single {
         give_to_root(root).map_err(|source| TreeError::Make { path: root.to_owned(), source })?;
     }

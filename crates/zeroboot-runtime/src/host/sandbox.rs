@@ -162,8 +162,8 @@ impl Sandbox {
     }
 }
 
-/// Lets whoever holds a new pipe open it once more by its place in `/proc`, as `/dev/stdout` does: the sandbox is another user
-/// than its maker. A pipe has no name, so nobody else finds it.
+/// Lets every user that holds a new pipe open it once more by its place in `/proc`, as `/dev/stdout` does: the sandbox is
+/// another user than its maker. A pipe has no name by which others could find it.
 fn let_its_user_open(pipe: &OwnedFd) -> Result<(), Errno> {
     fchmod(pipe, Mode::from_bits_truncate(0o666))
 }
