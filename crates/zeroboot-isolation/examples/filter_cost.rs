@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use zeroboot_isolation::child::OwnUser;
 use zeroboot_isolation::filter::{CompiledFilter, Filters};
-use zeroboot_isolation::policy::Network;
+use zeroboot_isolation::sockets::Sockets;
 
 const ROUNDS: usize = 500;
 
@@ -39,7 +39,7 @@ struct Times {
 fn main() -> Result<(), Box<dyn Error>> {
     // A filter needs it; threads inherit it.
     nix::sys::prctl::set_no_new_privs()?;
-    let Filters { base, delta } = Filters::compile(Network::None, OwnUser::Yes)?;
+    let Filters { base, delta } = Filters::compile(Sockets::Pairs, OwnUser::Yes)?;
     let shapes = [
         Shape { name: "no filter", inherited: &[], installed: None },
         Shape { name: "delta alone", inherited: &[], installed: Some(&delta) },

@@ -59,6 +59,10 @@ const MAKE_BLOCK_DEVICE: u64 = 1 << 11;
 const TRUNCATE: u64 = 1 << 14;
 const IOCTL_DEVICE: u64 = 1 << 15;
 
+// What stays within a sandbox.
+const ABSTRACT_UNIX_SOCKET: u64 = 1 << 0;
+const SIGNAL: u64 = 1 << 1;
+
 /// The rights that each version of the interface has added: files, network (TCP), scopes (abstract sockets, signals).
 const RIGHTS: [Handled; 6] = [
     Handled { files: (1 << 13) - 1, network: 0, scoped: 0 },
@@ -66,7 +70,7 @@ const RIGHTS: [Handled; 6] = [
     Handled { files: TRUNCATE, network: 0, scoped: 0 },
     Handled { files: 0, network: 0b11, scoped: 0 },
     Handled { files: IOCTL_DEVICE, network: 0, scoped: 0 },
-    Handled { files: 0, network: 0, scoped: 0b11 },
+    Handled { files: 0, network: 0, scoped: ABSTRACT_UNIX_SOCKET | SIGNAL },
 ];
 
 const READ: u64 = EXECUTE | READ_FILE | READ_DIRECTORY;
@@ -74,15 +78,19 @@ const READ: u64 = EXECUTE | READ_FILE | READ_DIRECTORY;
 /// What a rule for a file, which is no directory, may speak of.
 const OF_A_FILE: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEVICE;
 
+/// What is not executed.
+const OF_A_TERMINAL: u64 = OF_A_FILE & !EXECUTE;
+
 /// Nodes cannot be made for lack of a capability; here they cannot for lack of a rule.
 const NODES: u64 = MAKE_CHARACTER_DEVICE | MAKE_BLOCK_DEVICE;
 
 /// Read and execute everywhere; write where a sandbox has something of its own, and into harmless devices.
-const RULES: [(&CStr, u64); 9] = [
+const RULES: [(&CStr, u64); 10] = [
     (c"/", READ),
     (c"/home/sandbox", !NODES),
     (c"/tmp", !NODES),
     (c"/dev/shm", !NODES),
+    (c"/dev/pts", READ_DIRECTORY | OF_A_TERMINAL),
     (c"/dev/null", OF_A_FILE),
     (c"/dev/zero", OF_A_FILE),
     (c"/dev/full", OF_A_FILE),
@@ -120,6 +128,12 @@ impl RulePlan {
     /// Which version of the interface the kernel has.
     pub fn abi(&self) -> u32 {
         self.abi
+    }
+
+    /// Whether a sandbox below these rules reaches no abstract unix name but those of its own processes. See `landlock(7)`,
+    /// Linux 6.12.
+    pub(crate) fn scopes_abstract_names(&self) -> bool {
+        self.handled.scoped & ABSTRACT_UNIX_SOCKET != 0
     }
 
     /// Makes the rules for the tree of the calling process: no TCP without a network, no signal and no abstract socket out of

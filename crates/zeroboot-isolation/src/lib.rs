@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`policy`] | anywhere | says what is asked: plain data |
 //! | [`filter`] | template | compiles the system-call filters |
+//! | [`sockets`] | template | says which sockets there are |
 //! | [`cgroup`] | host and warden | bounds whole sandboxes |
 //! | [`landlock`] | parked shell | makes the rules of the second wall |
 //! | [`world`] | warden | namespaces and file tree, once |
@@ -28,5 +29,6 @@ pub mod policy;
 pub mod quotas;
 pub mod seal;
 pub mod shell;
+pub mod sockets;
 pub mod template;
 pub mod world;

@@ -26,6 +26,12 @@ pub(crate) fn bound_memory() -> Result<(), Errno> {
     for file in [c"/proc/sys/net/ipv4/tcp_rmem", c"/proc/sys/net/ipv4/tcp_wmem"] {
         put(file, PER_DIRECTION)?;
     }
+    bound_waiting()
+}
+
+/// Bounds how many connections wait at each listening socket of the calling process's network namespace, unix sockets
+/// included. Needs what [`bound_memory`] needs.
+pub(crate) fn bound_waiting() -> Result<(), Errno> {
     match put(c"/proc/sys/net/core/somaxconn", UNACCEPTED) {
         // An older kernel shows it to the machine's first user namespace alone: 4,096 may wait there.
         Err(Errno::ENOENT) => Ok(()),

@@ -21,12 +21,14 @@ use crate::landlock::{LandlockError, RulePlan};
 use crate::loopback;
 use crate::policy::{Network, Policy, Protection, UserId};
 use crate::template::prctl;
+use crate::world::OwnNames;
 
 /// What one shell mounts, and the filter that it waits under.
 #[derive(Debug)]
 pub struct ShellPlan {
     /// Type, target, options.
-    mounts: [(&'static CStr, &'static CStr, CString); 4],
+    mounts: [(&'static CStr, &'static CStr, CString); 5],
+    names: Option<OwnNames>,
     network: Network,
     cgroup: CgroupRoot,
     landlock: Option<RulePlan>,
@@ -62,6 +64,19 @@ const BYTES_AN_INODE: u64 = 1 << 10;
 const LEAST_INODES: u64 = 1 << 10;
 const MOST_INODES: u64 = 1 << 16;
 
+/// Terminals of its own: the host's are not among them, nor is one of a sibling. See `devpts` in `mount(8)`.
+const TERMINALS: &str = "newinstance,ptmxmode=0666,mode=620";
+
+/// How many pseudo-terminals a sandbox has. All of the machine's share one number (`kernel.pty.max`), of which the kernel
+/// keeps some for the host (`kernel.pty.reserve`).
+const MOST_TERMINALS: u32 = 16;
+
+fn page_size() -> u64 {
+    // SAFETY: needed since the safe wrapper would take a feature of `nix` for this alone. No memory is passed.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(size).unwrap_or(4096)
+}
+
 impl ShellPlan {
     /// Formats what [`settle`](Self::settle) mounts for a sandbox of this user, and compiles the filter that
     /// [`park`](Self::park) installs.
@@ -72,16 +87,22 @@ impl ShellPlan {
         let size = policy.limits.tmp.0;
         let inodes = (size / BYTES_AN_INODE).clamp(LEAST_INODES, MOST_INODES);
         let id = user.0;
-        let shared = CString::new(format!("mode=1777,size={size},nr_inodes={inodes}"))?;
+        let names = OwnNames::prepare(user);
+        let shared =
+            |size: u64, inodes: u64| CString::new(format!("mode=1777,size={size},nr_inodes={inodes}"));
+        // What lies there without a name is not the sandbox's.
+        let files = if names.is_some() { OwnNames::FILES } else { 0 };
         let home = CString::new(format!("mode=700,uid={id},gid={id},size={size},nr_inodes={inodes}"))?;
         Ok(Self {
             mounts: [
-                (c"tmpfs", c"/tmp", shared.clone()),
-                (c"tmpfs", c"/dev/shm", shared),
+                (c"tmpfs", c"/tmp", shared(size, inodes)?),
+                (c"tmpfs", c"/dev/shm", shared(size.saturating_add(files * page_size()), inodes + files)?),
                 (c"tmpfs", c"/home/sandbox", home),
                 // Its own processes, and nothing of the host: not even how much memory there is.
                 (c"proc", c"/proc", CString::from(c"subset=pid")),
+                (c"devpts", c"/dev/pts", CString::new(format!("{TERMINALS},max={MOST_TERMINALS}"))?),
             ],
+            names,
             network: policy.network,
             cgroup: match policy.protections.wants(Protection::CgroupNamespace) {
                 true => CgroupRoot::Own,
@@ -119,6 +140,9 @@ impl ShellPlan {
         for (kind, target, options) in &self.mounts {
             mount(kind, target, options).map_err(at(Step::Mount))?;
         }
+        if let Some(names) = &self.names {
+            names.settle().map_err(at(Step::Mount))?;
+        }
         set_signal_mask(Blocked::All).map_err(at(Step::Signals))?;
         keep_capabilities(init::CAPABILITIES).map_err(at(Step::Capabilities))?;
         prctl(libc::PR_SET_DUMPABLE, 1).map_err(at(Step::Dumpable))?;
@@ -146,7 +170,13 @@ impl ShellPlan {
 }
 
 fn mount(kind: &CStr, target: &CStr, options: &CStr) -> Result<(), Errno> {
-    let mut flags = libc::MS_NOSUID | libc::MS_NODEV;
+    let mut flags = libc::MS_NOSUID;
+    if kind == c"devpts" {
+        // Terminals are devices.
+        flags |= libc::MS_NOEXEC;
+    } else {
+        flags |= libc::MS_NODEV;
+    }
     if kind == c"proc" {
         // Read-only, since some of what anybody may write there is the machine's: a trigger in /proc/pressure, for one.
         flags |= libc::MS_NOEXEC | libc::MS_RDONLY;

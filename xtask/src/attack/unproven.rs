@@ -69,6 +69,7 @@ const REASONS: &[(&str, &[&str])] = &[
             "kernel/x32-calls",
             "kernel/sysrq",
             "network/kernel-crypto",
+            "network/pairs-of-every-family",
         ],
     ),
     (

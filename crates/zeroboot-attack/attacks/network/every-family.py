@@ -1,6 +1,6 @@
-# Opens a socket of every family and type that there is.
+# Opens a socket of every family but unix, and of every type that there is.
 errors, passed = set(), []
-for family in range(1, 48):
+for family in range(2, 48):
     for kind in (1, 2, 3, 5):
         try:
             socket.socket(family, kind).close()

@@ -11,6 +11,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack!(Channels "channels" "system-v-semaphores" [Filter, IpcNamespace] Harmless Pair),
     attack!(Channels "channels" "message-queue" [Filter, IpcNamespace] Harmless Pair),
     attack!(Channels "channels" "abstract-name" [Filter, NetNamespace, Landlock] Harmless Pair),
+    attack!(Channels "channels" "taken-name" [OwnSocketLists] Harmless Pair),
+    attack!(Channels "channels" "socket-path" [PrivateTmp] Harmless Pair),
     attack!(Channels "channels" "loopback" [Filter, NetNamespace, Landlock] Harmless Pair),
     attack!(Channels "channels" "file-lock" [OwnLocks] Harmless Pair),
     attack!(Channels "channels" "record-lock" [OwnLocks] Harmless Pair),

@@ -118,6 +118,8 @@ named! {
         ProcessLimit = "process-limit",
         /// A bound on open files.
         FileLimit = "file-limit",
+        /// A bound on pseudo-terminals, of which the machine has one number.
+        TerminalLimit = "terminal-limit",
         /// A bound on memory, over all of its processes.
         MemoryLimit = "memory-limit",
         /// A bound on locked memory.
@@ -156,7 +158,7 @@ named! {
         OwnMemory = "own-memory",
         /// Waiting on shared memory where no sibling can wake: of files that no sibling maps.
         OwnFutexes = "own-futexes",
-        /// No list of others' sockets, nor of what the machine's take.
+        /// No list of others' sockets and their names, nor of what the machine's take.
         OwnSocketLists = "own-socket-lists",
         /// A list of mounts that is silent about the host's paths and disks.
         OwnMountList = "own-mount-list",

@@ -36,6 +36,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack!(Resources "resources" "descriptors-of-others" [OwnUser] Machine Beside),
     attack!(Resources "resources" "next-sandbox" [OwnUser, UserQuotas] Machine Beside),
     attack!(Resources "resources" "pipes-of-others" [OwnUser] Machine Beside),
+    attack!(Resources "resources" "terminals-of-others" [TerminalLimit] Machine Beside),
     attack!(Resources "resources" "socket-memory" [Filter, MemoryLimit] Machine),
     attack!(Resources "resources" "dumpable-by-exec" [CoreDumps] Harmless),
     attack!(Resources "resources" "limits-of-priority" [PriorityLimit] Harmless),

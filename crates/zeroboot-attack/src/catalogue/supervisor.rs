@@ -9,5 +9,5 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack!(Supervisor "supervisor" "half-closed-channel" [BoundedWait] Harmless Returning),
     attack!(Supervisor "supervisor" "stopped-holder" [BoundedWait, PidNamespace] Harmless Returning),
     attack!(Supervisor "supervisor" "holder-left-behind" [BoundedWait, PidNamespace] Harmless Returning),
-    attack!(Supervisor "supervisor" "steal-own-output" [OwnUser, BoundedWait] Harmless Returning),
+    attack!(Supervisor "supervisor" "steal-own-output" [BoundedWait] Harmless Returning),
 ];

@@ -195,7 +195,7 @@ pub const ALLOWED: &[Group] = &[
     ),
     group!(
         "connected sockets",
-        "What a connected pair of unix sockets needs; nothing that could give a socket a name or a new peer.",
+        "What a connected pair of unix sockets needs; nothing that could give a socket a name.",
         SYS_socketpair[PAIR],
         SYS_sendto[SEND_TO],
         SYS_recvfrom[RECEIVE_AT_3],
@@ -283,15 +283,16 @@ pub const ALLOWED: &[Group] = &[
     ),
 ];
 
-/// Refused without a network, and allowed with a loopback of the sandbox's own.
+/// Those of the internet are refused without a network, and all of them where nothing keeps an abstract name from siblings.
 pub const SOCKETS: Group = group!(
     "sockets",
-    "The sandboxes of a template share an empty network namespace. That is sound only while nobody can make, \
-     name or connect a socket: abstract unix names would join siblings.",
+    "Without a network the sandboxes of a template share an empty network namespace, where abstract unix names would join \
+     siblings. Unix sockets are there only where Landlock keeps a sandbox from the abstract names of others; names that are \
+     paths lie in private file systems.",
     SYS_socket[SOCKET],
-    SYS_bind[LOOPBACK],
-    SYS_connect[LOOPBACK],
-    SYS_listen[LOOPBACK],
-    SYS_accept[LOOPBACK]: "Perl",
-    SYS_accept4[LOOPBACK],
+    SYS_bind[NAMED],
+    SYS_connect[NAMED],
+    SYS_listen[NAMED],
+    SYS_accept[NAMED]: "Perl",
+    SYS_accept4[NAMED],
 );

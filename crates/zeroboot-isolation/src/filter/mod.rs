@@ -13,7 +13,7 @@
 //! | in [`REFUSED`] | what its [`Refusal`] says: `ENOSYS` where programs try it and go on without, else `EPERM` |
 //! | any other: unknown, newer than this table, or with the x32 bit | `ENOSYS`, so that libc falls back |
 //!
-//! Two things are known when the filter is compiled and decide beside the arguments ([`Under`]): the network, and
+//! Two things are known when the filter is compiled and decide beside the arguments ([`Under`]): the sockets, and
 //! whether each sandbox has a user of its own.
 //!
 //! The delta filter takes away what the template and the hardening still call: `clone3` answers `ENOSYS` (libc falls
@@ -45,7 +45,7 @@ pub use refused::REFUSED;
 pub use table::{Arguments, Call, Condition, Entry, Group, Need, Refusal, Rule, Under};
 
 use crate::child::OwnUser;
-use crate::policy::Network;
+use crate::sockets::Sockets;
 use program::{Action, Code, Instruction, Verdict, compile, take_away};
 
 /// Why the filters could not be compiled. Each is a mistake in the tables, or an architecture without support.
@@ -75,13 +75,13 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Compiles both, for sandboxes with this network, and with a user each or not. Allocates, and takes a fraction of a
+    /// Compiles both, for sandboxes that make these sockets, and with a user each or not. Allocates, and takes a fraction of a
     /// millisecond: for the template or earlier.
     ///
     /// # Errors
     /// [`FilterError`].
-    pub fn compile(network: Network, own_user: OwnUser) -> Result<Self, FilterError> {
-        let base = CompiledFilter::new(compile(&verdicts(network, own_user), error(Errno::ENOSYS))?)?;
+    pub fn compile(sockets: Sockets, own_user: OwnUser) -> Result<Self, FilterError> {
+        let base = CompiledFilter::new(compile(&verdicts(sockets, own_user), error(Errno::ENOSYS))?)?;
         Ok(Self { base, delta: CompiledFilter::new(delta())? })
     }
 }
@@ -148,10 +148,10 @@ impl CompiledFilter {
 const KERNEL_MAXIMUM: usize = 4096;
 
 /// What becomes of each call that stands in the table.
-fn verdicts(network: Network, own_user: OwnUser) -> BTreeMap<u32, Verdict> {
+fn verdicts(sockets: Sockets, own_user: OwnUser) -> BTreeMap<u32, Verdict> {
     let counts = |rule: &&Rule| match rule.under {
         Under::Any => true,
-        Under::Network(under) => under == network,
+        Under::Sockets(under) => under.contains(&sockets),
         Under::User(under) => under == own_user,
     };
     let verdict = |arguments: Option<&'static Arguments>| match arguments {

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use crate::child::OwnUser;
-use crate::policy::Network;
+use crate::sockets::Sockets;
 
 /// One system call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +79,8 @@ pub struct Rule {
 pub enum Under {
     /// Nothing.
     Any,
-    /// The network that sandboxes have.
-    Network(Network),
+    /// The sockets that sandboxes make: one of these.
+    Sockets(&'static [Sockets]),
     /// Whether each sandbox has a user of its own.
     User(OwnUser),
 }

@@ -129,7 +129,8 @@ pub struct UserId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Network {
-    /// None: an empty network namespace, and a filter that refuses every socket but a connected unix pair.
+    /// None: an empty network namespace, and a filter that refuses every socket but unix ones; where the kernel's Landlock
+    /// does not keep abstract names apart (before Linux 6.12), every socket but a connected unix pair.
     #[default]
     None,
     /// A loopback of its own, and nothing beyond it: a server and a client in one sandbox find one another.

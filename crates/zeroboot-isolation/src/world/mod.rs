@@ -12,12 +12,15 @@
 //! Never here: anything a sandbox does for itself (that is [`crate::child`]), and any decision about policy.
 
 mod cover;
+mod etc;
 mod identity;
 mod lending;
 mod mount;
+mod names;
 mod tree;
 
 pub use cover::Covers;
 pub use identity::{IdMap, IdMapError, LendError, TEMPLATE_USER, UnshareError, lend_capabilities, unshare};
 pub use lending::{IdRange, Lending, LendingError};
+pub(crate) use names::OwnNames;
 pub use tree::{Bind, Content, HOME, TreeError, build_tree};

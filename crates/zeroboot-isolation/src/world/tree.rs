@@ -15,8 +15,10 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid};
 
 use super::cover::{Covers, OpenPlace, cover};
+use super::etc::{self, Settings};
 use super::identity::{IdMap, TEMPLATE_USER};
 use super::mount::{self as calls, Devices};
+use super::names::{give_to_root, groups, users};
 
 /// Home and working directory of every sandbox.
 pub const HOME: &str = "/home/sandbox";
@@ -24,26 +26,11 @@ pub const HOME: &str = "/home/sandbox";
 /// Where the new root is put together; it hides what the host has there, in the new mount namespace only.
 const STAGING: &str = "/tmp";
 
-/// What of the host's `/etc` every sandbox sees, where it exists: the dynamic linker's cache, names of time zones,
-/// certificates, what the system's own programs look up to find one another, and the well-known names of ports and
-/// protocols.
-const ETC: [&str; 9] = [
-    "ld.so.cache",
-    "localtime",
-    "timezone",
-    "ssl",
-    "ca-certificates",
-    "alternatives",
-    "mime.types",
-    "services",
-    "protocols",
-];
-
 /// Device nodes, all harmless: each is a bind of the host's own.
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
 /// The system's own directories: bound where they are directories, copied as links where they are links.
-const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+pub(super) const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 /// Where every sandbox has private file systems, which would hide a view: nothing can be shown there or below.
 const COVERED: [&str; 5] = ["/proc", "/tmp", "/var/tmp", "/dev/shm", HOME];
@@ -171,16 +158,23 @@ pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap) -> Result<(), Tre
     }
     mount_at("/", None, "/", MsFlags::MS_PRIVATE | MsFlags::MS_REC, "")?;
     let (opened, special) = open_sources(binds, covers)?;
+    let settings = Settings::read();
     become_template_user(ids).map_err(TreeError::Identity)?;
     nix::sys::stat::umask(Mode::S_IWGRP | Mode::S_IWOTH);
 
     mount_at("tmpfs", Some("tmpfs"), STAGING, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=755,size=4m")?;
     let root = Path::new(STAGING);
     fill_root(root)?;
-    for source in &opened {
-        place(root, source)?;
-    }
+    settings.write(root)?;
+    let (own, shown) = opened.split_at(opened.len() - binds.len());
+    own.iter().try_for_each(|source| place(root, source))?;
+    settings.complete(root, ids)?;
+    // Last: they may hide what is there.
+    shown.iter().try_for_each(|source| place(root, source))?;
     cover(&special, root)?;
+    if ids != IdMap::Single {
+        give_to_root(root).map_err(|source| TreeError::Make { path: root.to_owned(), source })?;
+    }
     for (what, below, options) in [
         ("tmpfs", "tmp", "mode=1777,size=64m"),
         ("tmpfs", "dev/shm", "mode=1777,size=64m"),
@@ -209,7 +203,7 @@ fn open_sources(binds: &[Bind], covers: &Covers) -> Result<(Vec<Opened>, Vec<Ope
             opened.push(open_source(directory, directory, Devices::Closed)?);
         }
     }
-    let etc = ETC.iter().map(|name| (Path::new("/etc").join(name), Devices::Closed));
+    let etc = etc::views().into_iter().map(|path| (path, Devices::Closed));
     let devices = DEVICES.iter().map(|name| (Path::new("/dev").join(name), Devices::Open));
     for (path, devices) in etc.chain(devices).filter(|(path, _)| path.exists()) {
         opened.push(open_source(&path, &path, devices)?);
@@ -244,7 +238,7 @@ fn become_template_user(ids: IdMap) -> Result<(), Errno> {
 
 /// Everything of the root that is not a view of the host.
 fn fill_root(root: &Path) -> Result<(), TreeError> {
-    for directory in ["proc", "tmp", "dev/shm", "home/sandbox", "etc", "run", "var"] {
+    for directory in ["proc", "tmp", "dev/shm", "dev/pts", "home/sandbox", "etc", "run", "var"] {
         make_directory(&root.join(directory))?;
     }
     for link in SYSTEM.iter().map(Path::new) {
@@ -257,26 +251,14 @@ fn fill_root(root: &Path) -> Result<(), TreeError> {
         ("/proc/self/fd/0", "dev/stdin"),
         ("/proc/self/fd/1", "dev/stdout"),
         ("/proc/self/fd/2", "dev/stderr"),
+        // Each shell mounts its own terminals.
+        ("pts/ptmx", "dev/ptmx"),
         ("/proc/mounts", "etc/mtab"),
         ("/tmp", "var/tmp"),
     ] {
         make_link(Path::new(to), &root.join(link))?;
     }
-    let id = TEMPLATE_USER.0;
-    for (file, text) in [
-        (
-            "etc/passwd",
-            format!("sandbox:x:{id}:{id}:sandbox:{HOME}:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"),
-        ),
-        ("etc/group", format!("sandbox:x:{id}:\nnogroup:x:65534:\n")),
-        ("etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n".to_owned()),
-        (
-            "etc/nsswitch.conf",
-            ["passwd", "group", "hosts", "services", "protocols"]
-                .map(|name| format!("{name}: files\n"))
-                .concat(),
-        ),
-    ] {
+    for (file, text) in [("etc/passwd", users(TEMPLATE_USER)), ("etc/group", groups(TEMPLATE_USER))] {
         let path = root.join(file);
         fs::write(&path, text).map_err(|source| TreeError::Make { path, source })?;
     }
@@ -308,7 +290,7 @@ fn pivot(root: &Path) -> Result<(), TreeError> {
     calls::make_root_read_only(root.as_fd()).map_err(failed("mount_setattr"))
 }
 
-fn below(root: &Path, path: &Path) -> PathBuf {
+pub(super) fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 

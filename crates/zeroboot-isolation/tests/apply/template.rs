@@ -15,8 +15,9 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, s
 use nix::sys::stat::fstat;
 use zeroboot_isolation::child::{Failure, Keyring, OwnUser, Place, Prepared, Stamps};
 use zeroboot_isolation::filter::Filters;
-use zeroboot_isolation::policy::{Bytes, Network, Policy, UserId};
+use zeroboot_isolation::policy::{Bytes, Policy, UserId};
 use zeroboot_isolation::shell::ShellPlan;
+use zeroboot_isolation::sockets::Sockets;
 use zeroboot_isolation::template::bound_template;
 
 use super::Case;
@@ -69,7 +70,7 @@ fn serve(case: &Case) -> Outcome {
     let [mounts, ipc] = shells;
     let shells = [mounts?, ipc?];
 
-    let filters = Filters::compile(Network::None, own)?;
+    let filters = Filters::compile(Sockets::Pairs, own)?;
     bound_template()?.seal(Some(&filters))?;
     let prepared = prepare(&policy, &filters, case)?;
 

@@ -3,7 +3,7 @@
 use libtest_mimic::Failed;
 use nix::errno::Errno;
 use zeroboot_isolation::child::OwnUser;
-use zeroboot_isolation::policy::Network;
+use zeroboot_isolation::sockets::Sockets;
 
 use super::common::{Outcome, content, ensure};
 use super::{Arguments, BAD, Wall, enclose, expect, raw};
@@ -221,11 +221,11 @@ pub(crate) fn settings_decide() -> Result<(), Failed> {
         ("pidfd", libc::SYS_pidfd_send_signal, EPERM, [BAD, 64, 0, 0, 0, 0], [BAD, 9, 0, 0, 0, 0]),
     ];
     content(|| {
-        decide(Wall::BaseOf(Network::None, OwnUser::No), shared)?;
+        decide(Wall::BaseOf(Sockets::Pairs, OwnUser::No), shared)?;
         expect("a queued signal", raw(queue, [nobody, 34, BAD, 0, 0, 0]), Err(EPERM))
     })?;
     content(|| {
-        enclose(Wall::BaseOf(Network::None, OwnUser::Yes))?;
+        enclose(Wall::BaseOf(Sockets::Pairs, OwnUser::Yes))?;
         for (what, number, _, denied, _) in shared {
             let passed = raw(*number, *denied);
             ensure(passed != Err(EPERM), || format!("{what} with a user of its own: {passed:?}"))?;
@@ -257,7 +257,7 @@ pub(crate) fn settings_decide() -> Result<(), Failed> {
         (1, 1, 6),
     ];
     content(|| {
-        enclose(Wall::BaseOf(Network::Loopback, OwnUser::Yes))?;
+        enclose(Wall::BaseOf(Sockets::Loopback, OwnUser::Yes))?;
         for (family, kind, protocol) in kinds {
             let made = socket(family, kind, protocol);
             // A kernel without IPv6 says so itself.
@@ -289,6 +289,23 @@ pub(crate) fn settings_decide() -> Result<(), Failed> {
         }
         expect("SIOCGIFCONF", raw(libc::SYS_ioctl, [BAD, 0x8912, 0, 0, 0, 0]), Err(Errno::EBADF))?;
         expect("bind", raw(libc::SYS_bind, [BAD, 0, 0, 0, 0, 0]), Err(Errno::EBADF))
+    })?;
+    content(|| {
+        enclose(Wall::BaseOf(Sockets::Unix, OwnUser::Yes))?;
+        for (family, kind, protocol) in kinds.into_iter().chain(others) {
+            let made = socket(family, kind, protocol);
+            let fair = if family == 1 && protocol < 2 { made.is_ok() } else { made == Err(EPERM) };
+            ensure(fair, || format!("{family} {kind} {protocol}: {made:?}"))?;
+        }
+        let calls =
+            [libc::SYS_bind, libc::SYS_connect, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
+        for call in calls {
+            expect("with names", raw(call, [BAD, 0, 0, 0, 0, 0]), Err(Errno::EBADF))?;
+        }
+        // An address, and a datagram pair.
+        expect("sendto", raw(libc::SYS_sendto, [BAD, 0, 0, 0, 16, 16]), Err(Errno::EBADF))?;
+        expect("socketpair", raw(libc::SYS_socketpair, [1, 2, 0, BAD, 0, 0]), Err(Errno::EFAULT))?;
+        expect("socketpair inet", raw(libc::SYS_socketpair, [2, 1, 0, BAD, 0, 0]), Err(EPERM))
     })?;
     content(|| {
         enclose(Wall::Base)?;

@@ -19,9 +19,9 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use zeroboot_isolation::child::OwnUser;
 use zeroboot_isolation::filter::{ALLOWED, CompiledFilter, Filters, REFUSED};
-use zeroboot_isolation::policy::Network;
 use zeroboot_isolation::policy::{Policy, UserId};
 use zeroboot_isolation::shell::ShellPlan;
+use zeroboot_isolation::sockets::Sockets;
 
 fn main() -> ExitCode {
     run(vec![
@@ -49,14 +49,14 @@ enum Wall {
     Base,
     BaseAndDelta,
     /// The base filter for other sandboxes than most tests have.
-    BaseOf(Network, OwnUser),
+    BaseOf(Sockets, OwnUser),
 }
 
 /// Takes the powers of a user namespace, then the filters.
 fn enclose(wall: Wall) -> Outcome {
     let filters = match wall {
-        Wall::BaseOf(network, own_user) => Filters::compile(network, own_user)?,
-        _ => Filters::compile(Network::None, OwnUser::Yes)?,
+        Wall::BaseOf(sockets, own_user) => Filters::compile(sockets, own_user)?,
+        _ => Filters::compile(Sockets::Pairs, OwnUser::Yes)?,
     };
     // An ordinary user who may not make one has no powers that need taking.
     match unshare(CloneFlags::CLONE_NEWUSER) {
@@ -92,7 +92,7 @@ fn expect(what: &str, got: Result<i64, Errno>, wanted: Result<i64, Errno>) -> Ou
 }
 
 fn lengths() -> Result<(), Failed> {
-    let filters = Filters::compile(Network::None, OwnUser::Yes)?;
+    let filters = Filters::compile(Sockets::Pairs, OwnUser::Yes)?;
     let (base, delta) = (filters.base.len(), filters.delta.len());
     if base <= 800 && delta <= 7 { Ok(()) } else { Err(format!("base {base}, delta {delta}").into()) }
 }
@@ -239,7 +239,7 @@ fn shell_waits() -> Result<(), Failed> {
 fn needs_no_new_privs() -> Result<(), Failed> {
     let without = |pick: fn(&Filters) -> &CompiledFilter| {
         content(move || {
-            let filters = Filters::compile(Network::None, OwnUser::Yes)?;
+            let filters = Filters::compile(Sockets::Pairs, OwnUser::Yes)?;
             zeroboot_isolation::child::drop_capabilities()?;
             match pick(&filters).install() {
                 Err(Errno::EACCES) => Ok(()),

@@ -21,7 +21,7 @@ use zeroboot_isolation::world::{Bind, Covers, IdMap, Lending, build_tree, unshar
 type Test = fn() -> Result<(), Failed>;
 
 fn main() -> ExitCode {
-    let trials: [(&str, Test); 22] = [
+    let trials: [(&str, Test); 24] = [
         ("the_system_is_read_only", tree::system_is_read_only),
         ("private_places_can_be_written", tree::private_places_can_be_written),
         ("the_umask_of_the_host_does_not_matter", tree::the_umask_of_the_host_does_not_matter),
@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         ("no_mount_of_the_host_is_left", tree::no_mount_of_the_host_is_left),
         ("proc_shows_the_world_alone", tree::proc_shows_the_world_alone),
         ("the_user_is_called_sandbox", tree::user_is_called_sandbox),
+        ("the_tree_belongs_to_root", tree::tree_belongs_to_root),
+        ("settings_name_no_host", tree::settings_name_no_host),
         ("devices_work", tree::devices_work),
         ("a_bind_is_seen_and_read_only", tree::bind_is_seen_and_read_only),
         ("a_missing_source_is_named", tree::missing_source_is_named),

@@ -15,9 +15,10 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Gid, Uid};
 use zeroboot_isolation::child::OwnUser;
 use zeroboot_isolation::filter::Filters;
-use zeroboot_isolation::policy::{Bytes, Network, Policy, UserId};
+use zeroboot_isolation::policy::{Bytes, Policy, UserId};
 use zeroboot_isolation::seal::{Namespace, SealReader};
 use zeroboot_isolation::shell::ShellPlan;
+use zeroboot_isolation::sockets::Sockets;
 use zeroboot_isolation::template::bound_template;
 use zeroboot_isolation::world::{HOME, TEMPLATE_USER};
 
@@ -82,7 +83,7 @@ fn pidfd(process: &Forked) -> Outcome<OwnedFd> {
 
 /// Runs `body` in a process that a sealed template forked into the shell.
 fn joined(shell: &OwnedFd, body: impl FnOnce() -> Outcome) -> Outcome<Forked> {
-    let filters = Filters::compile(Network::None, OwnUser::Yes)?;
+    let filters = Filters::compile(Sockets::Pairs, OwnUser::Yes)?;
     Forked::start(|| {
         // As after the `execve` of a real template.
         // SAFETY: no memory is passed.

@@ -22,17 +22,41 @@ use super::{before_the_tree, in_world};
 const PRIVATE: [&str; 3] = ["/tmp", "/dev/shm", HOME];
 const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
-const ETC: [&str; 9] = [
-    "ld.so.cache",
+/// What of the host's `/etc` is mounted, and what of it is copied.
+const VIEWS: [&str; 7] =
+    ["ld.so.cache", "ld.so.conf.d", "ssl", "ca-certificates", "alternatives", "fonts", "terminfo"];
+const COPIES: [&str; 25] = [
+    "alpine-release",
+    "arch-release",
+    "centos-release",
+    "debian_version",
+    "ethertypes",
+    "fedora-release",
+    "host.conf",
+    "inputrc",
+    "ld.so.conf",
+    "locale.alias",
     "localtime",
-    "timezone",
-    "ssl",
-    "ca-certificates",
-    "alternatives",
+    "login.defs",
+    "lsb-release",
+    "magic",
+    "magic.mime",
+    "matplotlibrc",
     "mime.types",
-    "services",
+    "os-release",
     "protocols",
+    "redhat-release",
+    "rpc",
+    "services",
+    "shells",
+    "system-release",
+    "timezone",
 ];
+
+/// The settings of an interpreter of the system.
+fn is_pythons(name: &str) -> bool {
+    name.strip_prefix("python3").is_some_and(|rest| rest.bytes().all(|b| b == b'.' || b.is_ascii_digit()))
+}
 
 fn errno<T>(result: io::Result<T>) -> Result<(), Errno> {
     result.map(drop).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))
@@ -96,21 +120,32 @@ pub(crate) fn only_what_belongs_there_is_there() -> Result<(), Failed> {
     let mut root: BTreeSet<_> = links_and_directories.map(|path| path[1..].to_owned()).collect();
     root.extend(["proc", "tmp", "dev", "home", "etc", "run", "var"].map(str::to_owned));
     let mut dev: BTreeSet<_> = DEVICES.map(|path| path["/dev/".len()..].to_owned()).into();
-    dev.extend(["shm", "fd", "stdin", "stdout", "stderr"].map(str::to_owned));
-    let mut etc: BTreeSet<_> = ETC.map(str::to_owned).into();
+    dev.extend(["shm", "fd", "stdin", "stdout", "stderr", "pts", "ptmx"].map(str::to_owned));
+    let mut etc: BTreeSet<_> = VIEWS.iter().chain(&COPIES).map(|name| (*name).to_owned()).collect();
     etc.retain(|name| Path::new("/etc").join(name).exists());
-    etc.extend(["passwd", "group", "hosts", "nsswitch.conf", "mtab"].map(str::to_owned));
+    etc.extend(names("/etc")?.into_iter().filter(|name| is_pythons(name)));
+    let own = ["passwd", "group", "hosts", "hostname", "nsswitch.conf", "mtab", "gitconfig"];
+    etc.extend(own.map(str::to_owned));
     let none = BTreeSet::new();
 
     in_world(&[], || {
-        for (directory, wanted) in
-            [("/", &root), ("/dev", &dev), ("/etc", &etc), ("/run", &none), (HOME, &none)]
-        {
+        for (directory, wanted) in [
+            ("/", &root),
+            ("/dev", &dev),
+            ("/etc", &etc),
+            ("/run", &none),
+            (HOME, &none),
+            ("/dev/pts", &none),
+        ] {
             let found = names(directory)?;
             ensure(found == *wanted, || format!("{directory} holds {found:?} instead of {wanted:?}"))?;
         }
-        for (link, to) in [("/etc/mtab", "/proc/mounts"), ("/var/tmp", "/tmp"), ("/dev/fd", "/proc/self/fd")]
-        {
+        for (link, to) in [
+            ("/etc/mtab", "/proc/mounts"),
+            ("/var/tmp", "/tmp"),
+            ("/dev/fd", "/proc/self/fd"),
+            ("/dev/ptmx", "pts/ptmx"),
+        ] {
             let found = fs::read_link(link)?;
             ensure(found == Path::new(to), || format!("{link} leads to {found:?}"))?;
         }
@@ -132,8 +167,9 @@ fn mounts() -> Outcome<Vec<(PathBuf, String)>> {
 fn belongs(point: &Path) -> bool {
     let own = ["/", "/proc"].iter().chain(&PRIVATE).chain(&DEVICES).any(|path| point == Path::new(path));
     let view = SYSTEM.iter().any(|path| point.starts_with(path))
-        || ETC.iter().any(|name| point.starts_with(Path::new("/etc").join(name)));
-    own || view
+        || VIEWS.iter().any(|name| point.starts_with(Path::new("/etc").join(name)));
+    let pythons = point.strip_prefix("/etc").ok().and_then(|rest| rest.iter().next()?.to_str());
+    own || view || pythons.is_some_and(is_pythons)
 }
 
 pub(crate) fn no_mount_of_the_host_is_left() -> Result<(), Failed> {
@@ -172,6 +208,37 @@ pub(crate) fn user_is_called_sandbox() -> Result<(), Failed> {
         ensure(group.name == "sandbox", || group.name)?;
         let host = gethostname()?;
         ensure(host == "sandbox", || format!("the host is called {host:?}"))
+    })
+}
+
+/// As outside; where the user namespace has no root, everything is its only user's.
+pub(crate) fn tree_belongs_to_root() -> Result<(), Failed> {
+    let owner = if getuid().is_root() { 0 } else { TEMPLATE_USER.0 };
+    in_world(&[], || {
+        for path in ["/", "/etc", "/etc/passwd", "/etc/mtab", "/dev", "/dev/fd", "/dev/pts", "/run", "/home"]
+        {
+            let found = fs::symlink_metadata(path)?;
+            ensure((found.uid(), found.gid()) == (owner, owner), || {
+                format!("{path} belongs to {} and {}", found.uid(), found.gid())
+            })?;
+        }
+        Ok(())
+    })
+}
+
+pub(crate) fn settings_name_no_host() -> Result<(), Failed> {
+    let release = fs::read("/etc/os-release").ok();
+    in_world(&[], || {
+        let name = fs::read_to_string("/etc/hostname")?;
+        ensure(name == "sandbox\n", || name)?;
+        let found = fs::read("/etc/os-release").ok();
+        ensure(found == release, || format!("another release: {found:?}"))?;
+        let git = fs::read_to_string("/etc/gitconfig")?;
+        ensure(git == "[safe]\n\tdirectory = *\n", || git)?;
+        for path in ["/etc/machine-id", "/etc/shadow", "/etc/resolv.conf", "/etc/fstab", "/etc/environment"] {
+            ensure(!Path::new(path).exists(), || format!("{path} is there"))?;
+        }
+        Ok(())
     })
 }
 

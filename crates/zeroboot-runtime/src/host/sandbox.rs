@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fchmod};
 use tracing::debug_span;
 use zeroboot_fork::{fd, monotonic_ns};
 use zeroboot_isolation::seal::Seal;
@@ -71,6 +71,7 @@ impl Sandbox {
         let (far_in, stdin) = match input {
             WantsInput::Yes => {
                 let (far, near) = pipe()?;
+                let_its_user_open(&far).map_err(resource("a pipe that its user opens"))?;
                 do_not_block(&near).map_err(resource("a pipe that does not block"))?;
                 (far, Some(near))
             }
@@ -81,6 +82,9 @@ impl Sandbox {
         };
         let (stdout, far_out) = pipe()?;
         let (stderr, far_err) = pipe()?;
+        for far in [&far_out, &far_err] {
+            let_its_user_open(far).map_err(resource("a pipe that its user opens"))?;
+        }
         let (channel, far_channel) = fd::pair().map_err(resource("a channel"))?;
         let (report, far_report) = fd::pair().map_err(resource("a report socket"))?;
         // The sandbox reaches the other ends, and through /proc the same pipes: it must not be able to hold up a reader.
@@ -156,6 +160,12 @@ impl Sandbox {
         self.live.send_job(packets)?;
         run::drive(self, request)
     }
+}
+
+/// Lets every user that holds a new pipe open it once more by its place in `/proc`, as `/dev/stdout` does: the sandbox is
+/// another user than its maker. A pipe has no name by which others could find it.
+fn let_its_user_open(pipe: &OwnedFd) -> Result<(), Errno> {
+    fchmod(pipe, Mode::from_bits_truncate(0o666))
 }
 
 /// For a new pipe or socket, which has no other flag that could be lost.

@@ -11,6 +11,7 @@ use zeroboot_fork::working_set::CopiedAtFork;
 use zeroboot_isolation::child::{OwnUser, PrepareError, Prepared};
 use zeroboot_isolation::filter::{FilterError, Filters};
 use zeroboot_isolation::policy::Protection;
+use zeroboot_isolation::sockets::Sockets;
 use zeroboot_isolation::template::{SealTemplateError, bound_template};
 
 use super::memory::{freeze, set_heap_apart, take_write_heavy};
@@ -114,7 +115,7 @@ impl Template {
         let policy = setup.policy();
         let wants_filters = policy.protections.wants(Protection::Filter);
         let own_user = if setup.own_user { OwnUser::Yes } else { OwnUser::No };
-        let filters = wants_filters.then(|| Filters::compile(policy.network, own_user)).transpose()?;
+        let filters = wants_filters.then(|| Filters::compile(Sockets::of(&policy), own_user)).transpose()?;
         let mut fork = server::fork_plan()?;
         let prepared = Prepared::new(&policy, filters.as_ref())?;
         let leaves = if setup.leaves { Leaves::Yes } else { Leaves::No };

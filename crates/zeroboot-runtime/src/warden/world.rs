@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use zeroboot_isolation::policy::{Protection, Protections};
+use zeroboot_isolation::sockets;
 use zeroboot_isolation::world::{Bind, Covers, HOME, build_tree, lend_capabilities};
 
 use super::{WardenError, failed, ids};
@@ -28,6 +30,9 @@ impl Views {
 
 pub(super) fn build(setup: &Setup, views: &Views) -> Result<(), WardenError> {
     build_tree(&views.binds, &views.covers, ids(setup)?)?;
+    if Protections::from_bits(setup.protections).wants(Protection::NetNamespace) {
+        sockets::bound_waiting().map_err(failed("bounding what waits at a socket"))?;
+    }
     // Changing the user id has made this process non-dumpable; shells, its forks, must be looked at to be joined.
     nix::sys::prctl::set_dumpable(true).map_err(failed("becoming dumpable"))?;
     Ok(lend_capabilities()?)

@@ -26,21 +26,6 @@ pub(crate) struct Entry {
 /// The whole list.
 pub(crate) const ALLOWED: &[Entry] = &[
     Entry {
-        why: "no terminal is reached: there is no /dev/ptmx, since terminals are a large and often broken part of the kernel",
-        when: When::Always,
-        cases: &[
-            "test.test_asyncio.test_events.EPollEventLoopTests.test_bidirectional_pty",
-            "test.test_asyncio.test_events.EPollEventLoopTests.test_read_pty_output",
-            "test.test_asyncio.test_events.EPollEventLoopTests.test_write_pty",
-            "test.test_asyncio.test_events.PollEventLoopTests.test_bidirectional_pty",
-            "test.test_asyncio.test_events.PollEventLoopTests.test_read_pty_output",
-            "test.test_asyncio.test_events.PollEventLoopTests.test_write_pty",
-            "test.test_asyncio.test_events.SelectEventLoopTests.test_bidirectional_pty",
-            "test.test_asyncio.test_events.SelectEventLoopTests.test_read_pty_output",
-            "test.test_asyncio.test_events.SelectEventLoopTests.test_write_pty",
-        ],
-    },
-    Entry {
         why: "socket.if_nameindex() asks the kernel over netlink: families beyond unix and the internet's are refused",
         when: When::Always,
         cases: &[

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 
 use super::any;
 use crate::filter::table::{Arguments, Condition, Rule, Under};
-use crate::policy::Network;
+use crate::sockets::Sockets;
 
 /// `preadv2`.
 pub(in crate::filter) const READ_FLAGS: Arguments = Arguments {
@@ -155,7 +155,7 @@ pub(in crate::filter) const COMMAND: Arguments = Arguments {
           system, devices. A file that does not know a command answers ENOTTY, and so does the filter",
     pass: &[
         any(&[Condition::OneOf(1, COMMANDS)]),
-        Rule { under: Under::Network(Network::Loopback), conditions: &[Condition::OneOf(1, INTERFACES)] },
+        Rule { under: Under::Sockets(&[Sockets::Loopback]), conditions: &[Condition::OneOf(1, INTERFACES)] },
     ],
     ignored: &[],
     otherwise: Errno::ENOTTY,

@@ -4,14 +4,23 @@ use nix::errno::Errno;
 
 use super::any;
 use crate::filter::table::{Arguments, Condition, Rule, Under};
-use crate::policy::Network;
+use crate::sockets::Sockets;
 
 const fn loopback(conditions: &'static [Condition]) -> Rule {
-    Rule { under: Under::Network(Network::Loopback), conditions }
+    Rule { under: Under::Sockets(&[Sockets::Loopback]), conditions }
+}
+
+/// Where unix sockets may have names.
+const fn named(conditions: &'static [Condition]) -> Rule {
+    Rule { under: Under::Sockets(&[Sockets::Unix, Sockets::Loopback]), conditions }
+}
+
+const fn pairs(conditions: &'static [Condition]) -> Rule {
+    Rule { under: Under::Sockets(&[Sockets::Pairs]), conditions }
 }
 
 const fn without_network(conditions: &'static [Condition]) -> Rule {
-    Rule { under: Under::Network(Network::None), conditions }
+    Rule { under: Under::Sockets(&[Sockets::Pairs, Sockets::Unix]), conditions }
 }
 
 /// Without the flags that `socket` and `socketpair` take beside the type.
@@ -22,21 +31,21 @@ const UNIX_PROTOCOLS: Condition = Condition::OneOf(2, &[0, libc::PF_UNIX as u32]
 const INTERNET: Condition = Condition::OneOf(0, &[libc::AF_INET as u32, libc::AF_INET6 as u32]);
 
 /// `bind`, `connect`, `listen`, `accept` and `accept4`.
-pub(in crate::filter) const LOOPBACK: Arguments = Arguments {
-    why: "everything, without a network",
-    pass: &[loopback(&[])],
+pub(in crate::filter) const NAMED: Arguments = Arguments {
+    why: "everything, where nothing keeps an abstract name from siblings",
+    pass: &[named(&[])],
     ignored: &[],
     otherwise: Errno::EPERM,
 };
 
 /// `socket`.
 pub(in crate::filter) const SOCKET: Arguments = Arguments {
-    why: "everything, without a network; families other than unix and the internet's, and of these every protocol but TCP \
-          and UDP",
+    why: "everything, where nothing keeps an abstract name from siblings; without a network families other than unix; \
+          families other than unix and the internet's, and of these every protocol but TCP and UDP",
     pass: &[
         loopback(&[INTERNET, Condition::Masked(1, TYPE, &[libc::SOCK_STREAM as u32]), TCP]),
         loopback(&[INTERNET, Condition::Masked(1, TYPE, &[libc::SOCK_DGRAM as u32]), UDP]),
-        loopback(&[UNIX, UNIX_PROTOCOLS]),
+        named(&[UNIX, UNIX_PROTOCOLS]),
     ],
     ignored: &[],
     otherwise: Errno::EPERM,
@@ -47,11 +56,11 @@ const UDP: Condition = Condition::OneOf(2, &[0, libc::IPPROTO_UDP as u32]);
 
 /// `socketpair`.
 pub(in crate::filter) const PAIR: Arguments = Arguments {
-    why: "families other than unix; without a network datagram pairs (raw is the same for unix), with which sendmsg could \
-          address anybody's abstract name",
+    why: "families other than unix; datagram pairs (raw is the same for unix), with which sendmsg could address anybody's \
+          abstract name, where nothing keeps such a name from siblings",
     pass: &[
-        loopback(&[UNIX, UNIX_PROTOCOLS]),
-        without_network(&[
+        named(&[UNIX, UNIX_PROTOCOLS]),
+        pairs(&[
             UNIX,
             UNIX_PROTOCOLS,
             Condition::Masked(1, TYPE, &[libc::SOCK_STREAM as u32, libc::SOCK_SEQPACKET as u32]),
@@ -76,11 +85,8 @@ const NO_SUCH_FLAG: Errno = Errno::EOPNOTSUPP;
 
 /// `sendto`.
 pub(in crate::filter) const SEND_TO: Arguments = Arguments {
-    why: "flags that no script needs; without a network an address of one's own choice",
-    pass: &[
-        loopback(&[Condition::within(3, SENT)]),
-        without_network(&[Condition::within(3, SENT), Condition::Null(4)]),
-    ],
+    why: "flags that no script needs; an address of one's own choice, where nothing keeps an abstract name from siblings",
+    pass: &[named(&[Condition::within(3, SENT)]), pairs(&[Condition::within(3, SENT), Condition::Null(4)])],
     ignored: &[],
     otherwise: NO_SUCH_FLAG,
 };

@@ -10,7 +10,7 @@ use super::*;
 use crate::child::OwnUser;
 use crate::filter::table::{Arguments, Under};
 use crate::filter::{ALLOWED, CompiledFilter, Filters, REFUSED, verdicts};
-use crate::policy::Network;
+use crate::sockets::Sockets;
 
 /// What the kernel hands a filter.
 #[derive(Clone, Copy)]
@@ -127,14 +127,16 @@ fn combinations(arguments: &Arguments) -> Vec<[u64; 6]> {
 fn the_program_says_what_the_table_says() {
     const OTHERWISE: Action = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
     let native = architecture().unwrap();
-    for (network, own_user) in [
-        (Network::None, OwnUser::Yes),
-        (Network::None, OwnUser::No),
-        (Network::Loopback, OwnUser::Yes),
-        (Network::Loopback, OwnUser::No),
+    for (sockets, own_user) in [
+        (Sockets::Pairs, OwnUser::Yes),
+        (Sockets::Pairs, OwnUser::No),
+        (Sockets::Unix, OwnUser::Yes),
+        (Sockets::Unix, OwnUser::No),
+        (Sockets::Loopback, OwnUser::Yes),
+        (Sockets::Loopback, OwnUser::No),
     ] {
-        let program = Filters::compile(network, own_user).unwrap().base.program;
-        let verdicts = verdicts(network, own_user);
+        let program = Filters::compile(sockets, own_user).unwrap().base.program;
+        let verdicts = verdicts(sockets, own_user);
         let plain = (0..2048)
             .chain([1 << 30, 1 << 30 | 39, u32::MAX])
             .map(|number| (number, vec![[0; 6], [u64::MAX; 6]]));
@@ -147,7 +149,7 @@ fn the_program_says_what_the_table_says() {
             for arguments in all {
                 let got = run(&program, Data { number, architecture: native, arguments });
                 let wanted = expected(verdicts.get(&number), &arguments, OTHERWISE);
-                assert_eq!(got, wanted, "call {number} with {arguments:x?}, {network:?}, {own_user:?}");
+                assert_eq!(got, wanted, "call {number} with {arguments:x?}, {sockets:?}, {own_user:?}");
             }
         }
         let foreign = Data { number: 0, architecture: 0x4000_0003, arguments: [0; 6] };
@@ -182,7 +184,7 @@ fn a_call_stands_once_in_the_table() {
 
 #[test]
 fn a_delta_takes_away_and_nothing_else() {
-    let program = Filters::compile(Network::None, OwnUser::Yes).unwrap().delta.program;
+    let program = Filters::compile(Sockets::Pairs, OwnUser::Yes).unwrap().delta.program;
     for number in 0..1024 {
         let wanted = match i64::from(number) {
             libc::SYS_clone3 => libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32,
