@@ -20,13 +20,14 @@ use crate::init;
 use crate::landlock::{LandlockError, RulePlan};
 use crate::loopback;
 use crate::policy::{Network, Policy, Protection, UserId};
+use crate::procfs;
 use crate::template::prctl;
 
 /// What one shell mounts, and the filter that it waits under.
 #[derive(Debug)]
 pub struct ShellPlan {
-    /// Type, target, options.
-    mounts: [(&'static CStr, &'static CStr, CString); 4],
+    /// Target and options.
+    mounts: [(&'static CStr, CString); 3],
     network: Network,
     cgroup: CgroupRoot,
     landlock: Option<RulePlan>,
@@ -72,15 +73,13 @@ impl ShellPlan {
         let size = policy.limits.tmp.0;
         let inodes = (size / BYTES_AN_INODE).clamp(LEAST_INODES, MOST_INODES);
         let id = user.0;
-        let shared = CString::new(format!("mode=1777,size={size},nr_inodes={inodes}"))?;
+        let shared = |size, inodes| CString::new(format!("mode=1777,size={size},nr_inodes={inodes}"));
         let home = CString::new(format!("mode=700,uid={id},gid={id},size={size},nr_inodes={inodes}"))?;
         Ok(Self {
             mounts: [
-                (c"tmpfs", c"/tmp", shared.clone()),
-                (c"tmpfs", c"/dev/shm", shared),
-                (c"tmpfs", c"/home/sandbox", home),
-                // Its own processes, and nothing of the host: not even how much memory there is.
-                (c"proc", c"/proc", CString::from(c"subset=pid")),
+                (c"/tmp", shared(size, inodes)?),
+                (c"/dev/shm", shared(size.saturating_add(page()), inodes + procfs::UPTIME_FILES)?),
+                (c"/home/sandbox", home),
             ],
             network: policy.network,
             cgroup: match policy.protections.wants(Protection::CgroupNamespace) {
@@ -116,9 +115,10 @@ impl ShellPlan {
             // While the warden's `/proc` is seen: the shell's own cannot be written to.
             loopback::bound_memory().map_err(at(Step::NetworkMemory))?;
         }
-        for (kind, target, options) in &self.mounts {
-            mount(kind, target, options).map_err(at(Step::Mount))?;
+        for (target, options) in &self.mounts {
+            mount(c"tmpfs", target, libc::MS_NOSUID | libc::MS_NODEV, options).map_err(at(Step::Mount))?;
         }
+        procfs::show().map_err(at(Step::Mount))?;
         set_signal_mask(Blocked::All).map_err(at(Step::Signals))?;
         keep_capabilities(init::CAPABILITIES).map_err(at(Step::Capabilities))?;
         prctl(libc::PR_SET_DUMPABLE, 1).map_err(at(Step::Dumpable))?;
@@ -145,17 +145,20 @@ impl ShellPlan {
     }
 }
 
-fn mount(kind: &CStr, target: &CStr, options: &CStr) -> Result<(), Errno> {
-    let mut flags = libc::MS_NOSUID | libc::MS_NODEV;
-    if kind == c"proc" {
-        // Read-only, since some of what anybody may write there is the machine's: a trigger in /proc/pressure, for one.
-        flags |= libc::MS_NOEXEC | libc::MS_RDONLY;
-    }
+/// # After fork
+/// One system call: allowed in the child.
+pub(crate) fn mount(kind: &CStr, target: &CStr, flags: libc::c_ulong, options: &CStr) -> Result<(), Errno> {
     // SAFETY: needed since `nix`'s wrapper may allocate for a long path, which is forbidden here. All four are valid
     // C strings that live through the call.
     let result =
         unsafe { libc::mount(kind.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, options.as_ptr().cast()) };
     Errno::result(result).map(drop)
+}
+
+/// What a file of one byte takes of a private file system.
+fn page() -> u64 {
+    // SAFETY: no preconditions.
+    u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
 fn close_all_but(keep: BorrowedFd<'_>) -> Result<(), Errno> {

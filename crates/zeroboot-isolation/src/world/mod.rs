@@ -11,10 +11,12 @@
 //!
 //! Never here: anything a sandbox does for itself (that is [`crate::child`]), and any decision about policy.
 
+mod clock;
 mod cover;
 mod identity;
 mod lending;
-mod mount;
+mod machine;
+pub(crate) mod mount;
 mod tree;
 
 pub use cover::Covers;

@@ -16,7 +16,9 @@ use nix::unistd::{Gid, Uid};
 
 use super::cover::{Covers, OpenPlace, cover};
 use super::identity::{IdMap, TEMPLATE_USER};
+use super::machine;
 use super::mount::{self as calls, Devices};
+use crate::policy::Limits;
 
 /// Home and working directory of every sandbox.
 pub const HOME: &str = "/home/sandbox";
@@ -125,6 +127,20 @@ pub enum TreeError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The host's own description of the machine cannot be read.
+    #[error("cannot read {}, of which each sandbox gets its own", path.display())]
+    Machine {
+        /// Its file.
+        path: PathBuf,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// The processors that can be used are not known.
+    #[error("reading this process's affinity failed")]
+    Processors(#[source] Errno),
+    /// The kernel's names are not known.
+    #[error("reading the kernel's release failed")]
+    Names(#[source] Errno),
     /// A file system could not be mounted.
     #[error("mounting {what} failed")]
     Mount {
@@ -157,7 +173,7 @@ enum Directory {
 }
 
 /// Builds the tree, makes it the root of this process, and detaches the host's. What of the views is covered was found ahead,
-/// in the same views.
+/// in the same views; the limits are those that sandboxes find in `/proc`.
 ///
 /// Call it as pid 1 of the new pid namespace, after the ids were mapped: `/proc` shows that namespace. Afterwards the
 /// process runs as [`TEMPLATE_USER`], with all its capabilities and the umask 022, and where it had another user id
@@ -165,7 +181,7 @@ enum Directory {
 ///
 /// # Errors
 /// [`TreeError`]. Nothing is undone: leave the process.
-pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap) -> Result<(), TreeError> {
+pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap, limits: &Limits) -> Result<(), TreeError> {
     if let Some(bind) = binds.iter().find(|bind| !can_be_target(&bind.target)) {
         return Err(TreeError::Target(bind.target.clone()));
     }
@@ -177,6 +193,7 @@ pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap) -> Result<(), Tre
     mount_at("tmpfs", Some("tmpfs"), STAGING, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=755,size=4m")?;
     let root = Path::new(STAGING);
     fill_root(root)?;
+    machine::lay_out(root, limits)?;
     for source in &opened {
         place(root, source)?;
     }

@@ -27,7 +27,7 @@ impl Views {
 }
 
 pub(super) fn build(setup: &Setup, views: &Views) -> Result<(), WardenError> {
-    build_tree(&views.binds, &views.covers, ids(setup)?)?;
+    build_tree(&views.binds, &views.covers, ids(setup)?, &setup.limits())?;
     // Changing the user id has made this process non-dumpable; shells, its forks, must be looked at to be joined.
     nix::sys::prctl::set_dumpable(true).map_err(failed("becoming dumpable"))?;
     Ok(lend_capabilities()?)
