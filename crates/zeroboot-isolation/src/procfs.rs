@@ -21,16 +21,16 @@ use crate::world::mount as calls;
 
 /// Where each of them is shown, and where it lies. `sys` is a directory, the last two are links.
 const SHOWN: [(&CStr, &CStr); 10] = [
-    (c"/proc/cpuinfo", c"/run/machine/cpuinfo"),
-    (c"/proc/meminfo", c"/run/machine/meminfo"),
-    (c"/proc/stat", c"/run/machine/stat"),
-    (c"/proc/vmstat", c"/run/machine/vmstat"),
-    (c"/proc/loadavg", c"/run/machine/loadavg"),
-    (c"/proc/version", c"/run/machine/version"),
-    (c"/proc/filesystems", c"/run/machine/filesystems"),
-    (c"/proc/sys", c"/run/machine/sys"),
-    (c"/proc/mounts", c"/run/machine/mounts"),
-    (c"/proc/net", c"/run/machine/net"),
+    (c"/proc/cpuinfo", c"/.machine/cpuinfo"),
+    (c"/proc/meminfo", c"/.machine/meminfo"),
+    (c"/proc/stat", c"/.machine/stat"),
+    (c"/proc/vmstat", c"/.machine/vmstat"),
+    (c"/proc/loadavg", c"/.machine/loadavg"),
+    (c"/proc/version", c"/.machine/version"),
+    (c"/proc/filesystems", c"/.machine/filesystems"),
+    (c"/proc/sys", c"/.machine/sys"),
+    (c"/proc/mounts", c"/.machine/mounts"),
+    (c"/proc/net", c"/.machine/net"),
 ];
 
 /// The kernel's own file, since no two readings of it are alike.

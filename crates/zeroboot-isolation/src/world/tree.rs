@@ -47,8 +47,9 @@ const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// The system's own directories: bound where they are directories, copied as links where they are links.
 const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
-/// Where every sandbox has private file systems, which would hide a view: nothing can be shown there or below.
-const COVERED: [&str; 5] = ["/proc", "/tmp", "/var/tmp", "/dev/shm", HOME];
+/// Where every sandbox has private file systems, which would hide a view, and the files that its `/proc` shows: nothing
+/// can be shown there or below.
+const COVERED: [&str; 6] = ["/proc", "/.machine", "/tmp", "/var/tmp", "/dev/shm", HOME];
 
 /// A read-only view of a host path, and of what is mounted below it, at the same or another place in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -95,7 +95,7 @@ fn names(directory: &str) -> io::Result<BTreeSet<String>> {
 pub(crate) fn only_what_belongs_there_is_there() -> Result<(), Failed> {
     let links_and_directories = SYSTEM.iter().filter(|path| fs::symlink_metadata(path).is_ok());
     let mut root: BTreeSet<_> = links_and_directories.map(|path| path[1..].to_owned()).collect();
-    root.extend(["proc", "tmp", "dev", "home", "etc", "run", "var"].map(str::to_owned));
+    root.extend(["proc", "tmp", "dev", "home", "etc", "run", "var", ".machine"].map(str::to_owned));
     let mut dev: BTreeSet<_> = DEVICES.map(|path| path["/dev/".len()..].to_owned()).into();
     dev.extend(["shm", "fd", "stdin", "stdout", "stderr"].map(str::to_owned));
     let mut etc: BTreeSet<_> = ETC.map(str::to_owned).into();
@@ -248,6 +248,7 @@ pub(crate) fn hidden_bind_is_refused() -> Result<(), Failed> {
         "/dev/shm/a",
         "/home/sandbox/a",
         "/proc/a",
+        "/.machine",
         "/",
         "relative",
         "/a/../b",

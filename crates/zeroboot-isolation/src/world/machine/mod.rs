@@ -17,7 +17,7 @@ use super::tree::TreeError;
 use crate::policy::Limits;
 
 /// Where the files lie in the tree.
-const PLACE: &str = "run/machine";
+const PLACE: &str = ".machine";
 
 /// Memory that a host's is rounded to, by its first binary digits.
 const DIGITS: u32 = 3;

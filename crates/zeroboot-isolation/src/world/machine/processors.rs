@@ -48,33 +48,30 @@ pub(super) fn visible(limit: Option<Cpus>) -> Result<usize, Errno> {
     Ok(usable.min(usize::try_from(allowed).unwrap_or(usize::MAX)))
 }
 
-/// `/proc/cpuinfo` for so many processors, each like the host's first one, in one package.
+/// `/proc/cpuinfo` for so many processors, each like the host's first one, in one package. Tabs stay as they are: programs look
+/// for whole beginnings of lines.
 pub(super) fn describe(of_host: &str, number: usize) -> String {
     let first: Vec<(&str, &str)> = of_host
         .lines()
         .take_while(|line| !line.trim().is_empty())
         .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.trim(), value.trim()))
         .collect();
     let mut text = String::new();
     for index in 0..number {
-        let mut line = |name: &str, value: &str| {
-            let space = if value.is_empty() { "" } else { " " };
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "{name:<15}\t:{space}{value}");
-        };
-        line("processor", &index.to_string());
-        for (name, value) in &first {
-            match (*name, value.parse::<f64>()) {
-                (common, _) if COMMON.contains(&common) => line(name, value),
+        for (beginning, value) in &first {
+            let value = value.trim();
+            let said = match (beginning.trim(), value.parse::<f64>()) {
+                (common, _) if COMMON.contains(&common) => value.to_owned(),
                 ("cpu MHz" | "bogomips" | "BogoMIPS", Ok(speed)) => {
-                    line(name, &format!("{:.2}", (speed / SPEED_STEP).round() * SPEED_STEP));
+                    format!("{:.2}", (speed / SPEED_STEP).round() * SPEED_STEP)
                 }
-                ("physical id", _) => line(name, "0"),
-                ("siblings" | "cpu cores", _) => line(name, &number.to_string()),
-                ("core id" | "apicid" | "initial apicid", _) => line(name, &index.to_string()),
-                _ => {}
-            }
+                ("physical id", _) => "0".to_owned(),
+                ("siblings" | "cpu cores", _) => number.to_string(),
+                ("processor" | "core id" | "apicid" | "initial apicid", _) => index.to_string(),
+                _ => continue,
+            };
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{beginning}: {said}");
         }
         text.push('\n');
     }
@@ -107,8 +104,8 @@ mod tests {
         let text = describe(host, 2);
         let block = |index| {
             format!(
-                "processor      \t: {index}\nvendor_id      \t: GenuineIntel\ncpu MHz        \t: 2900.00\n\
-                 physical id    \t: 0\nsiblings       \t: 2\ncore id        \t: {index}\n\n"
+                "processor\t: {index}\nvendor_id\t: GenuineIntel\ncpu MHz\t\t: 2900.00\nphysical id\t: 0\nsiblings\t: 2\n\
+                 core id\t\t: {index}\n\n"
             )
         };
         assert_eq!(text, block(0) + &block(1));
