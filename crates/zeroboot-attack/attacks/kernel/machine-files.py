@@ -7,7 +7,8 @@ COMMON = set(
     "sys/net/core/somaxconn sys/vm/max_map_count sys/vm/overcommit_memory".split()
 )
 count, begun = 0, time.monotonic()
-for place, below, names in os.walk("/proc"):
+# A directory need not be listed to be there.
+for place, below, names in (found for top in ("/proc", "/proc/sys") for found in os.walk(top)):
     if place == "/proc":
         below[:] = [name for name in below if not name.isdigit() and name not in ("self", "thread-self")]
     for name in names + [name for name in below if os.path.islink(os.path.join(place, name))]:

@@ -142,6 +142,14 @@ pub enum TreeError {
     /// The kernel's names are not known.
     #[error("reading the kernel's release failed")]
     Names(#[source] Errno),
+    /// No `/proc` can be mounted, not even one of processes alone: the kernel compares with the one that is there, and that shows
+    /// less.
+    #[error(
+        "the kernel refuses a new /proc where something covers parts of the one that is there (in a container: leave /proc \
+         uncovered, as docker run --security-opt systempaths=unconfined, podman run --security-opt unmask=ALL, or \
+         procMount: Unmasked in Kubernetes)"
+    )]
+    PartlyCovered(#[source] Errno),
     /// A file system could not be mounted.
     #[error("mounting {what} failed")]
     Mount {
@@ -208,7 +216,10 @@ pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap, limits: &Limits) 
         mount_at(what, Some(what), &target, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, options)?;
     }
     let proc_flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount_at("proc", Some("proc"), root.join("proc"), proc_flags, "")?;
+    mount_at("proc", Some("proc"), root.join("proc"), proc_flags, "").map_err(|error| match error {
+        TreeError::Mount { source: Errno::EPERM, .. } => TreeError::PartlyCovered(Errno::EPERM),
+        other => other,
+    })?;
     pivot(root)
 }
 
