@@ -1,12 +1,13 @@
 //! A shell's `/proc`: its own processes, a few files about the machine, and no other name.
 //!
-//! The kernel's option `subset=pid` leaves processes alone, and has no entry to mount a file on. But it takes the
-//! option at a remount as well, and what is mounted on stays in its place then: a mount holds the entry that it lies on. So
-//! there is a whole `/proc` first, in a namespace that holds this process alone; the files are mounted on the entries of the same names; and
-//! the remount takes away every other name, also those that modules of the kernel add later.
+//! The kernel's option `subset=pid` leaves processes alone, and has no entry to mount a file on.
+//! But it takes the option at a remount as well, and what is mounted on stays in its place then: a
+//! mount holds the entry that it lies on. So there is a whole `/proc` first, in a namespace that
+//! holds this process alone; the files are mounted on the entries of the same names; and the
+//! remount takes away every other name, also those that modules of the kernel add later.
 //!
-//! Runs in a shell's init and obeys the child rules: system calls only. Never here: what the files say
-//! ([`crate::world`]).
+//! Runs in a shell's init and obeys the child rules: system calls only. Never here: what the files
+//! say ([`crate::world`]).
 
 use std::ffi::CStr;
 use std::os::fd::AsFd;
@@ -36,14 +37,16 @@ const SHOWN: [(&CStr, &CStr); 10] = [
 /// The kernel's own file, since no two readings of it are alike.
 const IDENTIFIER: &CStr = c"/proc/sys/kernel/random/uuid";
 
-/// A file of this shell for a moment, in a private file system that has [room](UPTIME_FILES) for it.
+/// A file of this shell for a moment, in a private file system that has [room](UPTIME_FILES) for
+/// it.
 const UPTIME: &CStr = c"/dev/shm/uptime";
 
 /// How many files, and pages, of `/dev/shm` are no sandbox's.
 pub(crate) const UPTIME_FILES: u64 = 1;
 
 const FLAGS: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC
-    // Since some of what anybody may write there is the machine's: a trigger in /proc/pressure, for one.
+    // Since some of what anybody may write there is the machine's: a trigger in /proc/pressure, for
+    // one.
     | libc::MS_RDONLY;
 
 /// Mounts it over the template's `/proc`. The shell's `/dev/shm` is mounted already.

@@ -1,4 +1,5 @@
-//! The files of `/proc` about the machine: they tell a sandbox's limits, nothing of the host, and there are no others.
+//! The files of `/proc` about the machine: they tell a sandbox's limits, nothing of the host, and
+//! there are no others.
 
 mod common;
 
@@ -170,7 +171,8 @@ fn identifiers() -> Result<(), Failed> {
     ensure(seen.len() == 4 && seen.iter().all(|one| one.len() == 36), || format!("{seen:?}"))
 }
 
-/// The calls that `dask`, `joblib` and the like make, by a module that was imported before the fork, and after it.
+/// The calls that `dask`, `joblib` and the like make, by a module that was imported before the
+/// fork, and after it.
 fn psutil() -> Result<(), Failed> {
     let python = match virtualenv() {
         Ok(python) => python,
@@ -245,7 +247,8 @@ print(done.stdout, done.stderr)\nsys.exit(done.returncode or bool(done.stderr))"
     ensure(tried > 0, || "nothing was tried".to_owned())
 }
 
-/// As in a container: there is no sandbox then, since the kernel would uncover by a new `/proc` what is covered.
+/// As in a container: there is no sandbox then, since the kernel would uncover by a new `/proc`
+/// what is covered.
 fn covered() -> Result<(), Failed> {
     if !nix::unistd::geteuid().is_root() {
         return skip("only root covers parts of /proc");

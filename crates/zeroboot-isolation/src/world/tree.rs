@@ -47,8 +47,8 @@ const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// The system's own directories: bound where they are directories, copied as links where they are links.
 const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
-/// Where every sandbox has private file systems, which would hide a view, and the files that its `/proc` shows: nothing
-/// can be shown there or below.
+/// Where every sandbox has private file systems, which would hide a view, and the files that its
+/// `/proc` shows: nothing can be shown there or below.
 const COVERED: [&str; 6] = ["/proc", "/.machine", "/tmp", "/var/tmp", "/dev/shm", HOME];
 
 /// A read-only view of a host path, and of what is mounted below it, at the same or another place in the tree.
@@ -142,12 +142,12 @@ pub enum TreeError {
     /// The kernel's names are not known.
     #[error("reading the kernel's release failed")]
     Names(#[source] Errno),
-    /// No `/proc` can be mounted, not even one of processes alone: the kernel compares with the one that is there, and that shows
-    /// less.
+    /// No `/proc` can be mounted, not even one of processes alone: the kernel compares it with the
+    /// one that is there, which shows less.
     #[error(
-        "the kernel refuses a new /proc where something covers parts of the one that is there (in a container: leave /proc \
-         uncovered, as docker run --security-opt systempaths=unconfined, podman run --security-opt unmask=ALL, or \
-         procMount: Unmasked in Kubernetes)"
+        "the kernel refuses a new /proc where something covers parts of the one that is there (in a \
+         container: leave /proc uncovered, as docker run --security-opt systempaths=unconfined, \
+         podman run --security-opt unmask=ALL, or procMount: Unmasked in Kubernetes)"
     )]
     PartlyCovered(#[source] Errno),
     /// A file system could not be mounted.

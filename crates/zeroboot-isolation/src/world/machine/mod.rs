@@ -1,8 +1,8 @@
-//! The machine that a sandbox reads about in `/proc`: its own limits where it has some, and otherwise nothing that would tell one
-//! host from another.
+//! The machine that a sandbox reads about in `/proc`: its own limits where it has some, and
+//! otherwise nothing that would tell one host from another.
 //!
-//! The files are made once, in the tree's root, and each shell shows them in its `/proc` (`crate::procfs`). They are fixed: a
-//! sandbox sees no activity of others in them, nor its own.
+//! The files are made once, in the tree's root, and each shell shows them in its `/proc`
+//! (`crate::procfs`). They are fixed: a sandbox sees no activity of others in them, nor its own.
 //!
 //! Never here: how they come to `/proc`.
 
@@ -29,8 +29,9 @@ const VMSTAT: [&str; 6] = ["pgpgin", "pgpgout", "pswpin", "pswpout", "pgfault", 
 const FILE_SYSTEMS: &str =
     "nodev\tproc\nnodev\ttmpfs\nnodev\tdevpts\nnodev\toverlay\n\text4\n\txfs\n\tbtrfs\n";
 
-/// Writes the files below a tree's root, while the host's `/proc` is still seen. What follows from the user or the
-/// kernel that `uname(2)` names is read here; nothing else of the host is taken over as it is.
+/// Writes the files below a tree's root, while the host's `/proc` is still seen. What follows from
+/// the user or the kernel that `uname(2)` names is read here; nothing else of the host is taken
+/// over as it is.
 pub(super) fn lay_out(root: &Path, limits: &Limits) -> Result<(), TreeError> {
     let place = root.join(PLACE);
     let put = |name: &str, text: &str| write(&place.join(name), text);

@@ -1,4 +1,5 @@
-//! The processors: as many as may be used, of the kind that the host has, without what tells one machine from another.
+//! The processors: as many as may be used, of the kind that the host has, without what tells one
+//! machine from another.
 
 use std::fmt::Write;
 
@@ -8,7 +9,8 @@ use nix::unistd::Pid;
 
 use crate::policy::Cpus;
 
-/// What of the host's description is said as it is. A program can ask a processor itself for all of it.
+/// What of the host's description is said as it is. A program can ask a processor itself for all of
+/// it.
 const COMMON: [&str; 22] = [
     "vendor_id",
     "cpu family",
@@ -48,8 +50,8 @@ pub(super) fn visible(limit: Option<Cpus>) -> Result<usize, Errno> {
     Ok(usable.min(usize::try_from(allowed).unwrap_or(usize::MAX)))
 }
 
-/// `/proc/cpuinfo` for so many processors, each like the host's first one, in one package. Tabs stay as they are: programs look
-/// for whole beginnings of lines.
+/// `/proc/cpuinfo` for so many processors, each like the host's first one, in one package. Tabs
+/// stay as they are: programs look for whole beginnings of lines.
 pub(super) fn describe(of_host: &str, number: usize) -> String {
     let first: Vec<(&str, &str)> = of_host
         .lines()
