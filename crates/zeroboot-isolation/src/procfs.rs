@@ -104,7 +104,6 @@ fn uptime(buffer: &mut [u8; 48], seconds: u64, nanoseconds: u64) -> &[u8] {
 }
 
 /// The last one.
-#[expect(clippy::cast_possible_truncation, reason = "less than ten")]
 fn digit(number: u64) -> u8 {
     b'0' + (number % 10) as u8
 }
