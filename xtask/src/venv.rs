@@ -20,12 +20,12 @@ struct Needs {
     modules: &'static str,
 }
 
-/// The directory of an environment with numpy and pandas: an earlier one if it still fits, or a new one.
+/// The directory of an environment with numpy, pandas and psutil: an earlier one if it still fits, or a new one.
 ///
 /// # Errors
 /// Why there is none: in one line, to be printed as the reason of a skip.
 pub(crate) fn scientific(root: &Path) -> anyhow::Result<PathBuf> {
-    let needs = Needs { packages: &["numpy", "pandas"], modules: "numpy, pandas" };
+    let needs = Needs { packages: &["numpy", "pandas", "psutil"], modules: "numpy, pandas, psutil" };
     prepared(root.join("target/venvs/scientific"), needs)
 }
 

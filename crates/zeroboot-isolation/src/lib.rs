@@ -12,6 +12,7 @@
 //! | [`world`] | warden | namespaces and file tree, once |
 //! | [`quotas`] | warden and template | leaves the host of what the kernel counts per user |
 //! | [`shell`] | parked shell | private mounts, a quiet init |
+//! | `procfs` | parked shell | its `/proc` |
 //! | `init` | parked shell | reaps orphans, ends the sandbox |
 //! | [`template`] | template | seals it: capabilities, `no_new_privs`, base filter, once |
 //! | [`child`] | each sandbox | the rest, by system calls only |
@@ -26,6 +27,7 @@ mod init;
 pub mod landlock;
 mod loopback;
 pub mod policy;
+mod procfs;
 pub mod quotas;
 pub mod seal;
 pub mod shell;

@@ -20,14 +20,16 @@ use crate::init;
 use crate::landlock::{LandlockError, RulePlan};
 use crate::loopback;
 use crate::policy::{Network, Policy, Protection, UserId};
+use crate::procfs;
 use crate::template::prctl;
 use crate::world::OwnNames;
 
 /// What one shell mounts, and the filter that it waits under.
 #[derive(Debug)]
 pub struct ShellPlan {
-    /// Type, target, options.
-    mounts: [(&'static CStr, &'static CStr, CString); 5],
+    /// Target and options of what is a tmpfs.
+    mounts: [(&'static CStr, CString); 3],
+    terminals: CString,
     names: Option<OwnNames>,
     network: Network,
     cgroup: CgroupRoot,
@@ -71,6 +73,7 @@ const TERMINALS: &str = "newinstance,ptmxmode=0666,mode=620";
 /// keeps some for the host (`kernel.pty.reserve`).
 const MOST_TERMINALS: u32 = 16;
 
+/// What a small file takes of a private file system.
 fn page_size() -> u64 {
     // SAFETY: needed since the safe wrapper would take a feature of `nix` for this alone. No memory is passed.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
@@ -91,17 +94,15 @@ impl ShellPlan {
         let shared =
             |size: u64, inodes: u64| CString::new(format!("mode=1777,size={size},nr_inodes={inodes}"));
         // What lies there without a name is not the sandbox's.
-        let files = if names.is_some() { OwnNames::FILES } else { 0 };
+        let files = procfs::UPTIME_FILES + if names.is_some() { OwnNames::FILES } else { 0 };
         let home = CString::new(format!("mode=700,uid={id},gid={id},size={size},nr_inodes={inodes}"))?;
         Ok(Self {
             mounts: [
-                (c"tmpfs", c"/tmp", shared(size, inodes)?),
-                (c"tmpfs", c"/dev/shm", shared(size.saturating_add(files * page_size()), inodes + files)?),
-                (c"tmpfs", c"/home/sandbox", home),
-                // Its own processes, and nothing of the host: not even how much memory there is.
-                (c"proc", c"/proc", CString::from(c"subset=pid")),
-                (c"devpts", c"/dev/pts", CString::new(format!("{TERMINALS},max={MOST_TERMINALS}"))?),
+                (c"/tmp", shared(size, inodes)?),
+                (c"/dev/shm", shared(size.saturating_add(files * page_size()), inodes + files)?),
+                (c"/home/sandbox", home),
             ],
+            terminals: CString::new(format!("{TERMINALS},max={MOST_TERMINALS}"))?,
             names,
             network: policy.network,
             cgroup: match policy.protections.wants(Protection::CgroupNamespace) {
@@ -137,12 +138,16 @@ impl ShellPlan {
             // While the warden's `/proc` is seen: the shell's own cannot be written to.
             loopback::bound_memory().map_err(at(Step::NetworkMemory))?;
         }
-        for (kind, target, options) in &self.mounts {
-            mount(kind, target, options).map_err(at(Step::Mount))?;
+        for (target, options) in &self.mounts {
+            mount(c"tmpfs", target, libc::MS_NOSUID | libc::MS_NODEV, options).map_err(at(Step::Mount))?;
         }
+        // Terminals are devices.
+        mount(c"devpts", c"/dev/pts", libc::MS_NOSUID | libc::MS_NOEXEC, &self.terminals)
+            .map_err(at(Step::Mount))?;
         if let Some(names) = &self.names {
             names.settle().map_err(at(Step::Mount))?;
         }
+        procfs::show().map_err(at(Step::Mount))?;
         set_signal_mask(Blocked::All).map_err(at(Step::Signals))?;
         keep_capabilities(init::CAPABILITIES).map_err(at(Step::Capabilities))?;
         prctl(libc::PR_SET_DUMPABLE, 1).map_err(at(Step::Dumpable))?;
@@ -169,18 +174,9 @@ impl ShellPlan {
     }
 }
 
-fn mount(kind: &CStr, target: &CStr, options: &CStr) -> Result<(), Errno> {
-    let mut flags = libc::MS_NOSUID;
-    if kind == c"devpts" {
-        // Terminals are devices.
-        flags |= libc::MS_NOEXEC;
-    } else {
-        flags |= libc::MS_NODEV;
-    }
-    if kind == c"proc" {
-        // Read-only, since some of what anybody may write there is the machine's: a trigger in /proc/pressure, for one.
-        flags |= libc::MS_NOEXEC | libc::MS_RDONLY;
-    }
+/// # After fork
+/// One system call: allowed in the child.
+pub(crate) fn mount(kind: &CStr, target: &CStr, flags: libc::c_ulong, options: &CStr) -> Result<(), Errno> {
     // SAFETY: needed since `nix`'s wrapper may allocate for a long path, which is forbidden here. All four are valid
     // C strings that live through the call.
     let result =

@@ -94,6 +94,7 @@ const REASONS: &[(&str, &[&str])] = &[
     ("text consoles are the host's", &["terminal/paste-into", "terminal/paste-behind-high-bits"]),
     ("the kernel has no way above a root that is the root of its mount tree", &["files/climb"]),
     ("the host's files and a directory to write in are never one mount", &["files/hard-link-out"]),
+    ("the kernel has no handles of what is in /proc", &["kernel/handle-of-proc"]),
     ("the memory of two forks that live at once is never the same", &["after-fork/sibling-secret"]),
     (
         "before Linux 6.7 the register is the host's root's, and some kernels have none",

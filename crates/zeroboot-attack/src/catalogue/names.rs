@@ -168,7 +168,7 @@ named! {
         BoundedWait = "bounded-wait",
         /// Locks on files that no sibling sees: files of its own, or no locks.
         OwnLocks = "own-locks",
-        /// A `/proc` that shows processes and nothing of the machine.
+        /// A `/proc` that shows processes, and of the machine a few files that say nothing of the host.
         OwnProc = "own-proc",
         /// No timer, thread or signal mask of the process that it was forked from.
         CleanState = "clean-state",

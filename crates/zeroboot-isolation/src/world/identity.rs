@@ -8,6 +8,7 @@ use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::unistd::{Gid, Uid};
 
+use super::clock::boot_now;
 use super::lending::IdRange;
 use crate::policy::{Protection, Protections, UserId};
 
@@ -45,7 +46,7 @@ pub enum UnshareError {
 }
 
 /// Gives the calling process new user, mount and ipc namespaces, those of network and host name that are wanted, and its
-/// *next child* a new pid namespace; a new host name is `sandbox`. The namespace of cgroups comes later, by
+/// *next child* a new pid namespace and, where the kernel has those, a time namespace; a new host name is `sandbox`. The namespace of cgroups comes later, by
 /// [`enter_namespace`](crate::cgroup::enter_namespace). See `unshare(2)`, `user_namespaces(7)`.
 ///
 /// # Errors
@@ -67,6 +68,7 @@ pub fn unshare(wanted: Protections) -> Result<(), UnshareError> {
         Errno::EINVAL | Errno::ENOSYS => UnshareError::Absent(errno),
         other => UnshareError::Unshare(other),
     })?;
+    boot_now();
     if wanted.wants(Protection::UtsNamespace) {
         nix::unistd::sethostname("sandbox").map_err(UnshareError::HostName)?;
     }

@@ -11,11 +11,13 @@
 //!
 //! Never here: anything a sandbox does for itself (that is [`crate::child`]), and any decision about policy.
 
+mod clock;
 mod cover;
 mod etc;
 mod identity;
 mod lending;
-mod mount;
+mod machine;
+pub(crate) mod mount;
 mod names;
 mod tree;
 

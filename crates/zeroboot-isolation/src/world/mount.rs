@@ -20,7 +20,7 @@ const MOUNT_ATTR_NODEV: u64 = 0x4;
 
 /// Whether device nodes can be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Devices {
+pub(crate) enum Devices {
     /// As the host has it.
     Open,
     Closed,
@@ -28,7 +28,19 @@ pub(super) enum Devices {
 
 /// A detached copy of the mounts at `path`, those below it included.
 pub(super) fn open_tree(path: &CStr) -> Result<OwnedFd, Errno> {
-    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | libc::AT_RECURSIVE as libc::c_uint;
+    clone(path, libc::AT_RECURSIVE)
+}
+
+/// A detached copy of one mount, beginning at `path`: the link itself where that is one.
+///
+/// # After fork
+/// One system call: allowed in the child.
+pub(crate) fn open_entry(path: &CStr) -> Result<OwnedFd, Errno> {
+    clone(path, libc::AT_SYMLINK_NOFOLLOW)
+}
+
+fn clone(path: &CStr, flags: libc::c_int) -> Result<OwnedFd, Errno> {
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | flags.unsigned_abs();
     // SAFETY: needed since there is no wrapper for this call; `path` is a valid C string for its whole duration.
     let fd = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
     let fd = Errno::result(fd)?;
@@ -38,7 +50,7 @@ pub(super) fn open_tree(path: &CStr) -> Result<OwnedFd, Errno> {
 }
 
 /// Makes every mount of a detached tree read-only and without set-user-id programs.
-pub(super) fn make_read_only(tree: BorrowedFd<'_>, devices: Devices) -> Result<(), Errno> {
+pub(crate) fn make_read_only(tree: BorrowedFd<'_>, devices: Devices) -> Result<(), Errno> {
     let devices = if devices == Devices::Closed { MOUNT_ATTR_NODEV } else { 0 };
     set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | devices, libc::AT_RECURSIVE)
 }
@@ -66,7 +78,7 @@ fn set_attributes(tree: BorrowedFd<'_>, attr_set: u64, flags: libc::c_int) -> Re
 }
 
 /// Attaches a detached tree at `target`.
-pub(super) fn attach(tree: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
+pub(crate) fn attach(tree: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
     move_mount(tree, libc::AT_FDCWD, target, libc::MOVE_MOUNT_F_EMPTY_PATH)
 }
 

@@ -17,8 +17,10 @@ use nix::unistd::{Gid, Uid};
 use super::cover::{Covers, OpenPlace, cover};
 use super::etc::{self, Settings};
 use super::identity::{IdMap, TEMPLATE_USER};
+use super::machine;
 use super::mount::{self as calls, Devices};
 use super::names::{give_to_root, groups, users};
+use crate::policy::Limits;
 
 /// Home and working directory of every sandbox.
 pub const HOME: &str = "/home/sandbox";
@@ -32,8 +34,9 @@ const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// The system's own directories: bound where they are directories, copied as links where they are links.
 pub(super) const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
-/// Where every sandbox has private file systems, which would hide a view: nothing can be shown there or below.
-const COVERED: [&str; 5] = ["/proc", "/tmp", "/var/tmp", "/dev/shm", HOME];
+/// Where every sandbox has private file systems, which would hide a view, and the files that its
+/// `/proc` shows: nothing can be shown there or below.
+const COVERED: [&str; 6] = ["/proc", "/.machine", "/tmp", "/var/tmp", "/dev/shm", HOME];
 
 /// A read-only view of a host path, and of what is mounted below it, at the same or another place in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +115,28 @@ pub enum TreeError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The host's own description of the machine cannot be read.
+    #[error("cannot read {}, of which each sandbox gets its own", path.display())]
+    Machine {
+        /// Its file.
+        path: PathBuf,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// The processors that can be used are not known.
+    #[error("reading this process's affinity failed")]
+    Processors(#[source] Errno),
+    /// The kernel's names are not known.
+    #[error("reading the kernel's release failed")]
+    Names(#[source] Errno),
+    /// No `/proc` can be mounted, not even one of processes alone: the kernel compares it with the
+    /// one that is there, which shows less.
+    #[error(
+        "the kernel refuses a new /proc where something covers parts of the one that is there (in a \
+         container: leave /proc uncovered, as docker run --security-opt systempaths=unconfined, \
+         podman run --security-opt unmask=ALL, or procMount: Unmasked in Kubernetes)"
+    )]
+    PartlyCovered(#[source] Errno),
     /// A file system could not be mounted.
     #[error("mounting {what} failed")]
     Mount {
@@ -144,7 +169,7 @@ enum Directory {
 }
 
 /// Builds the tree, makes it the root of this process, and detaches the host's. What of the views is covered was found ahead,
-/// in the same views.
+/// in the same views; the limits are those that sandboxes find in `/proc`.
 ///
 /// Call it as pid 1 of the new pid namespace, after the ids were mapped: `/proc` shows that namespace. Afterwards the
 /// process runs as [`TEMPLATE_USER`], with all its capabilities and the umask 022, and where it had another user id
@@ -152,7 +177,7 @@ enum Directory {
 ///
 /// # Errors
 /// [`TreeError`]. Nothing is undone: leave the process.
-pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap) -> Result<(), TreeError> {
+pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap, limits: &Limits) -> Result<(), TreeError> {
     if let Some(bind) = binds.iter().find(|bind| !can_be_target(&bind.target)) {
         return Err(TreeError::Target(bind.target.clone()));
     }
@@ -166,6 +191,7 @@ pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap) -> Result<(), Tre
     let root = Path::new(STAGING);
     fill_root(root)?;
     settings.write(root)?;
+    machine::lay_out(root, limits)?;
     let (own, shown) = opened.split_at(opened.len() - binds.len());
     own.iter().try_for_each(|source| place(root, source))?;
     settings.complete(root, ids)?;
@@ -184,7 +210,10 @@ pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap) -> Result<(), Tre
         mount_at(what, Some(what), &target, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, options)?;
     }
     let proc_flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount_at("proc", Some("proc"), root.join("proc"), proc_flags, "")?;
+    mount_at("proc", Some("proc"), root.join("proc"), proc_flags, "").map_err(|error| match error {
+        TreeError::Mount { source: Errno::EPERM, .. } => TreeError::PartlyCovered(Errno::EPERM),
+        other => other,
+    })?;
     pivot(root)
 }
 

@@ -5,6 +5,7 @@ use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 
 use nix::errno::Errno;
@@ -47,6 +48,7 @@ fn serve(case: &Case) -> Outcome {
         OwnUser::No
     };
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    lay_out_machine()?;
     mount(Some("tmpfs"), "/home", Some("tmpfs"), MsFlags::empty(), None::<&str>)?;
     std::fs::create_dir("/home/sandbox")?;
     if own == OwnUser::Yes {
@@ -95,6 +97,48 @@ fn serve(case: &Case) -> Outcome {
     let outcome = child.content();
     shell.kill()?;
     outcome
+}
+
+/// Adds to the host's tree what a shell shows in its `/proc`, which lies in the root: so there is a new one.
+fn lay_out_machine() -> Outcome {
+    const STAGE: &str = "/tmp";
+    let (stage, none) = (Path::new(STAGE), None::<&str>);
+    mount(Some("tmpfs"), STAGE, Some("tmpfs"), MsFlags::empty(), none)?;
+    for entry in std::fs::read_dir("/")? {
+        let (path, place) = {
+            let entry = entry?;
+            (entry.path(), stage.join(entry.file_name()))
+        };
+        if let Ok(to) = std::fs::read_link(&path) {
+            std::os::unix::fs::symlink(to, place)?;
+        } else if path.is_dir() {
+            std::fs::create_dir(&place)?;
+            if path != stage {
+                mount(Some(&path), &place, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
+            }
+        }
+    }
+    let machine = stage.join(".machine");
+    std::fs::create_dir_all(machine.join("sys/kernel/random"))?;
+    for name in [
+        "cpuinfo",
+        "meminfo",
+        "stat",
+        "vmstat",
+        "loadavg",
+        "version",
+        "filesystems",
+        "sys/kernel/random/uuid",
+    ] {
+        std::fs::write(machine.join(name), "")?;
+    }
+    for name in ["mounts", "net"] {
+        std::os::unix::fs::symlink(Path::new("self").join(name), machine.join(name))?;
+    }
+    nix::unistd::chdir(stage)?;
+    nix::unistd::pivot_root(".", ".")?;
+    nix::mount::umount2(".", nix::mount::MntFlags::MNT_DETACH)?;
+    Ok(nix::unistd::chdir("/")?)
 }
 
 /// A shell that is parked, and the rules that it made: the first process of this program's new pid namespace.

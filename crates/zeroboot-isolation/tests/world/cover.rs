@@ -13,6 +13,7 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::mkfifo;
 use tempfile::TempDir;
 use zeroboot_isolation::child::drop_capabilities;
+use zeroboot_isolation::policy::Policy;
 use zeroboot_isolation::world::{Bind, Content, Covers, TreeError, build_tree};
 
 use super::common::{Outcome, ensure, skip};
@@ -71,7 +72,7 @@ pub(crate) fn nothing_special_can_be_opened() -> Result<(), Failed> {
         let at = |path| host.path().join(path);
         // As a container's engine shows a socket: the directory's entry is that of a file.
         mount(Some(&at("pipe")), &at("mounted"), None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
-        build_tree(&binds, &Covers::look_through(&binds)?, ids)?;
+        build_tree(&binds, &Covers::look_through(&binds)?, ids, &Policy::strict().limits)?;
         drop_capabilities()?;
         for path in SPECIAL.into_iter().chain(["link"]) {
             let path = Path::new(AT).join(path);

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use common::{Forked, Outcome, forked, skip};
 use libtest_mimic::{Failed, Trial};
-use zeroboot_isolation::policy::Protections;
+use zeroboot_isolation::policy::{Policy, Protections};
 use zeroboot_isolation::world::{Bind, Covers, IdMap, Lending, build_tree, unshare};
 
 type Test = fn() -> Result<(), Failed>;
@@ -61,7 +61,7 @@ fn unless_forbidden(test: Test) -> Result<(), Failed> {
 /// Runs `body` as pid 1 of a new world.
 fn in_world(binds: &[Bind], body: impl FnOnce() -> Outcome) -> Result<(), Failed> {
     before_the_tree(|ids| {
-        build_tree(binds, &Covers::look_through(binds)?, ids)?;
+        build_tree(binds, &Covers::look_through(binds)?, ids, &Policy::strict().limits)?;
         body()
     })
 }

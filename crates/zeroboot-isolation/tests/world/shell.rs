@@ -159,6 +159,7 @@ fn as_its_user_sees_it() -> Outcome {
     for wanted in ["CapPrm:\t0000000000000020", "CapEff:\t0000000000000020", "CapInh:\t0000000000000000"] {
         ensure(status.contains(wanted), || format!("no {wanted} in {status}"))?;
     }
+    names_of_proc()?;
     let open = numbers("/proc/1/fd")?;
     ensure(open.is_empty(), || format!("the shell has the descriptors {open:?}"))?;
 
@@ -179,6 +180,41 @@ fn as_its_user_sees_it() -> Outcome {
         }
     }
     Ok(())
+}
+
+/// Of the machine what the world has laid out, and no other name that the kernel has.
+fn names_of_proc() -> Outcome {
+    for name in
+        ["cpuinfo", "meminfo", "stat", "vmstat", "loadavg", "version", "filesystems", "uptime", "mounts"]
+    {
+        let path = Path::new("/proc").join(name);
+        ensure(!fs::read(&path)?.is_empty(), || format!("{name} is empty"))?;
+        let written = fs::OpenOptions::new().write(true).open(&path);
+        let refused = written
+            .as_ref()
+            .is_err_and(|error| matches!(error.raw_os_error(), Some(libc::EROFS | libc::EACCES)));
+        ensure(refused || name == "mounts", || format!("writing to {name}: {written:?}"))?;
+    }
+    let (one, other) = (identifier()?, identifier()?);
+    ensure(one.len() == 37 && one != other, || format!("{one} and {other}"))?;
+    for name in [
+        "cmdline",
+        "kallsyms",
+        "kmsg",
+        "interrupts",
+        "self/../slabinfo",
+        "sys/kernel/core_pattern",
+        "bus",
+        "fs",
+    ] {
+        let found = fs::symlink_metadata(Path::new("/proc").join(name)).err().map(|error| error.kind());
+        ensure(found == Some(ErrorKind::NotFound), || format!("/proc/{name}: {found:?}"))?;
+    }
+    Ok(())
+}
+
+fn identifier() -> std::io::Result<String> {
+    fs::read_to_string("/proc/sys/kernel/random/uuid")
 }
 
 /// The kernel's own check, which keeps a template away from processes that hold more than it does.

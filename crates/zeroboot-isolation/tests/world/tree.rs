@@ -10,6 +10,7 @@ use std::process::Command;
 use libtest_mimic::Failed;
 use nix::errno::Errno;
 use nix::unistd::{User, gethostname, getuid};
+use zeroboot_isolation::policy::Policy;
 use zeroboot_isolation::template::KEPT;
 use zeroboot_isolation::world::{
     Bind, Content, Covers, HOME, TEMPLATE_USER, TreeError, build_tree, lend_capabilities,
@@ -101,7 +102,7 @@ pub(crate) fn private_places_can_be_written() -> Result<(), Failed> {
 pub(crate) fn the_umask_of_the_host_does_not_matter() -> Result<(), Failed> {
     before_the_tree(|ids| {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-        build_tree(&[], &Covers::default(), ids)?;
+        build_tree(&[], &Covers::default(), ids, &Policy::strict().limits)?;
         fs::write("/tmp/new", "")?;
         for (path, wanted) in [("/", 0o755), ("/etc", 0o755), ("/etc/passwd", 0o644), ("/tmp/new", 0o644)] {
             let mode = fs::metadata(path)?.mode() & 0o7777;
@@ -118,7 +119,7 @@ fn names(directory: &str) -> io::Result<BTreeSet<String>> {
 pub(crate) fn only_what_belongs_there_is_there() -> Result<(), Failed> {
     let links_and_directories = SYSTEM.iter().filter(|path| fs::symlink_metadata(path).is_ok());
     let mut root: BTreeSet<_> = links_and_directories.map(|path| path[1..].to_owned()).collect();
-    root.extend(["proc", "tmp", "dev", "home", "etc", "run", "var"].map(str::to_owned));
+    root.extend(["proc", "tmp", "dev", "home", "etc", "run", "var", ".machine"].map(str::to_owned));
     let mut dev: BTreeSet<_> = DEVICES.map(|path| path["/dev/".len()..].to_owned()).into();
     dev.extend(["shm", "fd", "stdin", "stdout", "stderr", "pts", "ptmx"].map(str::to_owned));
     let mut etc: BTreeSet<_> = VIEWS.iter().chain(&COPIES).map(|name| (*name).to_owned()).collect();
@@ -298,7 +299,7 @@ pub(crate) fn bind_is_seen_and_read_only() -> Result<(), Failed> {
 
 pub(crate) fn missing_source_is_named() -> Result<(), Failed> {
     let bind = Bind { source: "/does/not/exist".into(), target: "/data".into(), content: Content::Any };
-    before_the_tree(|ids| match build_tree(&[bind], &Covers::default(), ids) {
+    before_the_tree(|ids| match build_tree(&[bind], &Covers::default(), ids, &Policy::strict().limits) {
         Err(error @ TreeError::Source { source: Errno::ENOENT, .. }) => {
             ensure(error.to_string().contains("/does/not/exist"), || error.to_string())
         }
@@ -314,15 +315,18 @@ pub(crate) fn hidden_bind_is_refused() -> Result<(), Failed> {
         "/dev/shm/a",
         "/home/sandbox/a",
         "/proc/a",
+        "/.machine",
         "/",
         "relative",
         "/a/../b",
     ];
     for target in targets {
         let bind = Bind { source: "/usr".into(), target: target.into(), content: Content::Any };
-        before_the_tree(|ids| match build_tree(&[bind], &Covers::default(), ids) {
-            Err(TreeError::Target(path)) if path == Path::new(target) => Ok(()),
-            other => Err(format!("{target}: {other:?}").into()),
+        before_the_tree(|ids| {
+            match build_tree(&[bind], &Covers::default(), ids, &Policy::strict().limits) {
+                Err(TreeError::Target(path)) if path == Path::new(target) => Ok(()),
+                other => Err(format!("{target}: {other:?}").into()),
+            }
         })?;
     }
     // The control: a neighbour of a private place.

@@ -118,6 +118,7 @@ fn of_a_sandbox(template: &Template, outcome: &Outcome) -> Vec<Finding> {
             Some("run as root: each sandbox gets an id of its own"),
         ));
     }
+    findings.push(machine_files(Path::new("/proc/self/timens_offsets").exists()));
     findings.push(match template.copied_pages() {
         Some(pages) => holds("copy at fork", format!("{pages} pages of a small template")),
         None => missing(
@@ -153,6 +154,18 @@ fn cgroup() -> [Finding; 3] {
             missing(cpu, "not without a cgroup", None),
         ],
     }
+}
+
+/// A shell without them is never joined, so that there is a sandbox says that they are there.
+fn machine_files(has_time_namespaces: bool) -> Finding {
+    let detail = match has_time_namespaces {
+        true => "/proc tells the limits of a sandbox, and counts from the start of its template",
+        false => {
+            "/proc tells the limits of a sandbox; its uptime is the host's, since this kernel has no time namespaces \
+             (CONFIG_TIME_NS)"
+        }
+    };
+    holds("machine files", detail.to_owned())
 }
 
 /// Groups of this user that its sandboxes keep: who maps only itself into a user namespace may not drop them.

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use zeroboot_isolation::policy::{Network, Policy};
+use zeroboot_isolation::policy::{Cpus, Network, Policy};
 use zeroboot_isolation::world::{HOME, IdMap};
 
 use super::embedded::{LIBRARY, PYTHON, WARDEN};
@@ -169,6 +169,9 @@ impl Recipe {
             shells: self.shells,
             template_processes: self.processes,
             tmp_bytes: self.policy.limits.tmp.0,
+            memory_bytes: self.policy.limits.memory.map(|size| size.0),
+            cpus_milli: self.policy.limits.cpus.map(Cpus::to_milli),
+            most_processes: self.policy.limits.processes,
             protections: self.policy.protections.to_bits(),
             loopback: self.policy.network == Network::Loopback,
         };

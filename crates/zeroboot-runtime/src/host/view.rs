@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use zeroboot_isolation::world::HOME;
 
 /// What every sandbox has for itself: a view or an interpreter there would be hidden, and a view above would hide it.
-pub(super) const PRIVATE: [&str; 5] = ["/tmp", "/var/tmp", "/dev", "/proc", HOME];
+pub(super) const PRIVATE: [&str; 6] = ["/tmp", "/var/tmp", "/dev", "/proc", "/.machine", HOME];
 
 /// What no sandbox works without: a view in its place, or above, would hide it. Below there may be views.
 const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc"];

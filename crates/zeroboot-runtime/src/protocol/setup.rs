@@ -40,6 +40,12 @@ pub struct Setup {
     pub template_processes: NonZeroU8,
     /// Size limit of each private file system of a sandbox, in bytes.
     pub tmp_bytes: u64,
+    /// Memory that sandboxes find their machine to have, in bytes; none: about what the host has.
+    pub memory_bytes: Option<u64>,
+    /// The same of processors, in thousandths of one.
+    pub cpus_milli: Option<u32>,
+    /// How many processes and threads they find that it can have.
+    pub most_processes: u64,
     /// How much each protection is wanted, as [`Protections::to_bits`] has it.
     pub protections: [u32; 2],
     /// Whether a sandbox has a loopback of its own.
@@ -54,6 +60,12 @@ impl Setup {
             None => Some(IdMap::Single),
             Some(first) => IdRange::starting_at(first).map(IdMap::Range),
         }
+    }
+
+    /// The limits that sandboxes find in their `/proc`.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        limits(self.memory_bytes, self.cpus_milli, self.most_processes)
     }
 }
 
@@ -94,11 +106,15 @@ impl CgroupSetup {
     /// The limits that are bounded.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        let mut policy = Policy::strict().processes(self.processes);
-        policy.limits.memory = self.memory_bytes.map(Bytes);
-        policy.limits.cpus = self.cpus_milli.map(Cpus::milli);
-        policy.limits
+        limits(self.memory_bytes, self.cpus_milli, self.processes)
     }
+}
+
+fn limits(memory_bytes: Option<u64>, cpus_milli: Option<u32>, processes: u64) -> Limits {
+    let mut policy = Policy::strict().processes(processes);
+    policy.limits.memory = memory_bytes.map(Bytes);
+    policy.limits.cpus = cpus_milli.map(Cpus::milli);
+    policy.limits
 }
 
 /// A view of a file or directory of the host.

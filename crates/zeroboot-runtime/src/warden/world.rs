@@ -29,7 +29,7 @@ impl Views {
 }
 
 pub(super) fn build(setup: &Setup, views: &Views) -> Result<(), WardenError> {
-    build_tree(&views.binds, &views.covers, ids(setup)?)?;
+    build_tree(&views.binds, &views.covers, ids(setup)?, &setup.limits())?;
     if Protections::from_bits(setup.protections).wants(Protection::NetNamespace) {
         sockets::bound_waiting().map_err(failed("bounding what waits at a socket"))?;
     }
