@@ -31,7 +31,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 use zeroboot_isolation::policy::{
-    Bytes, Cpus, CpusError, Network, Policy, Protection, Rule, StormAction, StormPolicy,
+    Bytes, Cpus, CpusError, Limits, Network, Policy, Protection, Rule, StormAction, StormPolicy,
 };
 
 use crate::words::with_cause;
@@ -80,7 +80,7 @@ impl PolicyFileError {
 struct File {
     network: Option<Spanned<String>>,
     #[serde(default)]
-    limits: Limits,
+    limits: LimitsTable,
     #[serde(default)]
     storm: Storm,
     #[serde(default)]
@@ -89,7 +89,7 @@ struct File {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Limits {
+struct LimitsTable {
     pids: Option<Spanned<u64>>,
     files: Option<Spanned<u64>>,
     memory: Option<Spanned<String>>,
@@ -133,10 +133,8 @@ struct Mistake {
     remedy: String,
 }
 
-/// The fewest descriptors and bytes with which a sandbox can start.
+/// The fewest descriptors with which a sandbox can start.
 const LEAST_FILES: u64 = 16;
-const LEAST_TMP: Bytes = Bytes::kibi(64);
-const LEAST_MEMORY: Bytes = Bytes::mebi(1);
 
 /// Reads a policy from a TOML file.
 ///
@@ -172,7 +170,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
             }
         };
     }
-    let Limits { pids, files, memory, cpus, file_size, tmp } = file.limits;
+    let LimitsTable { pids, files, memory, cpus, file_size, tmp } = file.limits;
     if let Some(pids) = pids {
         policy = policy.processes(at_least(&pids, 1)?);
     }
@@ -180,7 +178,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
         policy = policy.open_files(at_least(&files, LEAST_FILES)?);
     }
     if let Some(size) = memory {
-        policy = policy.memory(amount(&size, LEAST_MEMORY)?);
+        policy = policy.memory(amount(&size, Limits::LEAST_MEMORY)?);
     }
     if let Some(cpus) = cpus {
         policy = policy.cpus(processors(&cpus)?);
@@ -189,7 +187,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
         policy = policy.file_size(amount(&size, Bytes(0))?);
     }
     if let Some(size) = tmp {
-        policy = policy.tmp(amount(&size, LEAST_TMP)?);
+        policy = policy.tmp(amount(&size, Limits::LEAST_TMP)?);
     }
     policy = policy.storm(storm(&file.storm)?);
     for (name, rule) in &file.protections {
