@@ -1,6 +1,7 @@
 //! What can go wrong on the host's side: one type per operation, each with its cause in words and, where a person can
 //! act, a remedy. A message leaves out what its source says: `cause()` says it all, each part once.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,12 +88,14 @@ pub enum BuildError {
     #[error("{0}")]
     Warden(String),
     /// The warm-up failed.
-    #[error("the warm-up failed: {cause}{}", printed(said))]
+    #[error("the warm-up failed: {cause}{}{}", looked_in(cause, searched), printed(said))]
     WarmUp {
         /// The last line of `text`.
         cause: String,
         /// The traceback, or whatever the program said.
         text: String,
+        /// The directories in which imports look for modules.
+        searched: Vec<PathBuf>,
         /// The end of what it printed.
         said: String,
     },
@@ -113,7 +116,7 @@ pub enum BuildError {
     Unsafe {
         /// What was found, one finding a line.
         findings: String,
-        /// What to do about each, one a line.
+        /// What to do about them, each remedy in a line.
         remedies: String,
     },
     /// The template could not be sealed.
@@ -145,7 +148,10 @@ impl BuildError {
         let lines = report
             .lines()
             .map(|line| line.rsplit_once("; ").unwrap_or((line, "close or end it in the warm-up")));
-        let (findings, remedies): (Vec<_>, Vec<_>) = lines.unzip();
+        let (findings, mut remedies): (Vec<_>, Vec<_>) = lines.unzip();
+        // Several findings may have one remedy, which is given once.
+        let mut given = HashSet::new();
+        remedies.retain(|remedy| given.insert(*remedy));
         Self::Unsafe { findings: findings.join("\n"), remedies: remedies.join("\n") }
     }
 
@@ -158,9 +164,12 @@ impl BuildError {
             Self::OpenFiles(error) => error.remedy(),
             Self::Lending(error) => Some(error.remedy()),
             Self::WarmFile { .. } => Some("check the path".to_owned()),
-            Self::WarmUp { cause, .. } if cause.starts_with("ModuleNotFoundError") => {
-                Some("install the module for this interpreter, or choose another one".to_owned())
-            }
+            Self::WarmUp { cause, .. } if is_not_found(cause) => Some(
+                "install the module for this interpreter, or choose another interpreter (--python PATH); for a module of \
+                 your own, show its directory (--ro DIR), add it to sys.path, and import the module in the script or \
+                 in a --warm file"
+                    .to_owned(),
+            ),
             Self::WarmUp { .. } => {
                 Some("run the imports with the same interpreter, outside the sandbox".to_owned())
             }
@@ -184,6 +193,20 @@ impl BuildError {
             _ => None,
         }
     }
+}
+
+/// Whether a module was missing.
+fn is_not_found(cause: &str) -> bool {
+    cause.starts_with("ModuleNotFoundError")
+}
+
+/// For a module that was not found.
+fn looked_in(cause: &str, searched: &[PathBuf]) -> String {
+    if !is_not_found(cause) || searched.is_empty() {
+        return String::new();
+    }
+    let paths: Vec<_> = searched.iter().map(|path| path.display().to_string()).collect();
+    format!("; looked in {}", paths.join(", "))
 }
 
 /// How many lines of what was printed are shown in a message.
