@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use clap::error::ErrorKind as UsageKind;
 use zeroboot::{BuildError, PoolError, RunError};
 
 /// For causes that nobody foresaw a way out of: at least they can be looked into.
@@ -39,11 +38,7 @@ impl Failure {
     pub(crate) fn usage(error: &clap::Error) -> Self {
         // What is wrong, perhaps tips, the usage, and a pointer to the help, with empty lines between.
         let text = error.render().to_string();
-        let cause = match error.kind() {
-            // Then the text is the help.
-            UsageKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command is given",
-            _ => text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: "),
-        };
+        let cause = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
         // A value that does not fit comes without a usage; only one command has values.
         let usage = text.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("zeroboot run");
         let words = usage.split(' ').take_while(|word| word.starts_with(char::is_lowercase));
