@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use zeroboot::{BuildError, PoolError, RunError};
 
 /// For causes that nobody foresaw a way out of: at least they can be looked into.
-const LOOK: &str = "set RUST_LOG=debug to see every step that was taken before";
+const LOOK: &str = "set RUST_LOG=debug to see the steps before the failure";
 
 /// Cause and remedy, each in one line.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Failure {
                 "make room, or write somewhere else"
             }
             ErrorKind::IsADirectory => "give a file, a pipe or a terminal, or /dev/null",
-            _ => "look where the stream leads, and choose another file, pipe or terminal",
+            _ => "check where the stream leads, or use another file, pipe or terminal",
         };
         Self::new(format!("{cause}: {error}"), remedy)
     }

@@ -295,7 +295,7 @@ impl Live {
                 error!(
                     pid = self.pid(),
                     cause = words::of_step(failure),
-                    "a sandbox is not sealed, and has left"
+                    "a sandbox could not be sealed, and has exited"
                 );
                 Err(SpawnError::Hardening(failure))
             }

@@ -53,7 +53,7 @@ impl Meter {
         let model = match baseline {
             Ok(baseline) => sampler.against(Arc::new(baseline)),
             Err(cause) => {
-                warn!("copied memory will not be told from fresh memory: {cause}");
+                warn!("cannot tell copied memory from fresh memory: {cause}");
                 sampler
             }
         };
@@ -109,13 +109,13 @@ fn look(sampler: &mut Sampler, pid: Pid, account: MemoryAccount) -> Result<Optio
 #[non_exhaustive]
 pub enum PageMapError {
     /// It is not a sandbox, or has gone.
-    #[error("process {0} is no sandbox of this machine")]
+    #[error("process {0} is not a sandbox on this machine")]
     NoSandbox(u32),
     /// Its pages are somebody else's.
-    #[error("the pages of process {0} may not be seen")]
+    #[error("no permission to read the pages of process {0}")]
     Hidden(u32),
     /// Looking failed.
-    #[error("process {pid} could not be looked at")]
+    #[error("cannot examine process {pid}")]
     Sample {
         /// Which.
         pid: u32,
@@ -166,7 +166,7 @@ pub fn page_map_of(pid: u32) -> Result<PageMap, PageMapError> {
 fn frozen_places(template: Pid) -> Vec<PublishedPlace> {
     let pid = u32::try_from(template.as_raw()).ok();
     let processes = published().unwrap_or_else(|error| {
-        debug!(error = words::of(&error), "frozen memory is not told by its names");
+        debug!(error = words::of(&error), "frozen memory is shown without its names");
         Vec::new()
     });
     let mut templates = processes.into_iter().flat_map(|process| process.templates);

@@ -69,7 +69,7 @@ impl PolicyFileError {
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
-            Self::Read { .. } => "name a TOML file that can be read, or say strict".to_owned(),
+            Self::Read { .. } => "give a readable TOML file, or strict".to_owned(),
             Self::Line { remedy, .. } => remedy.clone(),
         }
     }
@@ -156,7 +156,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
         at: error.span().map_or(0, |span| span.start),
         cause: error.message().to_owned(),
         remedy: "network, and the tables [limits] (pids, files, memory, cpus, file-size, tmp), [storm] (action, faults, \
-                 within-ms, calm-faults, calm-ms, throttle-cpus) and [protections] can stand there"
+                 within-ms, calm-faults, calm-ms, throttle-cpus) and [protections] are allowed"
             .to_owned(),
     })?;
     let mut policy = Policy::strict();
@@ -166,7 +166,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
             "loopback" => Network::Loopback,
             other => {
                 let cause = format!("there is no network {other:?}");
-                return Err(wrong(&name, cause, "say \"none\" or \"loopback\""));
+                return Err(wrong(&name, cause, "use \"none\" or \"loopback\""));
             }
         };
     }
@@ -215,7 +215,7 @@ fn action(name: &Spanned<String>) -> Result<StormAction, Mistake> {
     let found = StormAction::ALL.into_iter().find(|action| action.name() == name.as_ref());
     found.ok_or_else(|| {
         let known = StormAction::ALL.map(StormAction::name).join(", ");
-        wrong(name, format!("there is no action {:?}", name.as_ref()), format!("it is one of {known}"))
+        wrong(name, format!("there is no action {:?}", name.as_ref()), format!("use one of {known}"))
     })
 }
 
@@ -226,7 +226,7 @@ fn milliseconds(count: &Spanned<u64>) -> Result<Duration, Mistake> {
 
 fn processors(number: &Spanned<Decimal>) -> Result<Cpus, Mistake> {
     let text = number.as_ref().to_string();
-    text.parse().map_err(|error: CpusError| wrong(number, format!("{text} is {error}"), "say 1.5"))
+    text.parse().map_err(|error: CpusError| wrong(number, format!("{text} is {error}"), "write it as in 1.5"))
 }
 
 fn wrong<T>(place: &Spanned<T>, cause: String, remedy: impl Into<String>) -> Mistake {
@@ -236,20 +236,20 @@ fn wrong<T>(place: &Spanned<T>, cause: String, remedy: impl Into<String>) -> Mis
 fn at_least(count: &Spanned<u64>, least: u64) -> Result<u64, Mistake> {
     let given = *count.as_ref();
     if given < least {
-        return Err(wrong(count, format!("{given} is too few"), format!("say {least} or more")));
+        return Err(wrong(count, format!("{given} is too few"), format!("use {least} or more")));
     }
     Ok(given)
 }
 
 fn amount(text: &Spanned<String>, least: Bytes) -> Result<Bytes, Mistake> {
     let bytes: Bytes =
-        text.as_ref().parse().map_err(|error| wrong(text, format!("{error}"), "say \"64M\""))?;
+        text.as_ref().parse().map_err(|error| wrong(text, format!("{error}"), "write it as in \"64M\""))?;
     if bytes < least {
         let least = least.0 >> 10;
         return Err(wrong(
             text,
             format!("{:?} is too little", text.as_ref()),
-            format!("say \"{least}K\" or more"),
+            format!("use \"{least}K\" or more"),
         ));
     }
     Ok(bytes)
@@ -259,7 +259,7 @@ fn protection(name: &Spanned<String>) -> Result<Protection, Mistake> {
     let found = Protection::ALL.into_iter().find(|protection| protection.name() == name.as_ref());
     found.ok_or_else(|| {
         let known = Protection::ALL.map(Protection::name).join(", ");
-        wrong(name, format!("there is no protection {:?}", name.as_ref()), format!("it is one of {known}"))
+        wrong(name, format!("there is no protection {:?}", name.as_ref()), format!("use one of {known}"))
     })
 }
 
@@ -267,7 +267,7 @@ fn rule_of(name: &Spanned<String>) -> Result<Rule, Mistake> {
     let found = Rule::ALL.into_iter().find(|rule| rule.name() == name.as_ref());
     found.ok_or_else(|| {
         let known = Rule::ALL.map(Rule::name).join(", ");
-        wrong(name, format!("there is no rule {:?}", name.as_ref()), format!("it is one of {known}"))
+        wrong(name, format!("there is no rule {:?}", name.as_ref()), format!("use one of {known}"))
     })
 }
 

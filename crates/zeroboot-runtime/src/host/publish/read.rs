@@ -100,7 +100,7 @@ fn ask(socket: &Path) -> Option<PublishedProcess> {
     match heard {
         Ok(process) => Some(process),
         Err(error) => {
-            debug!(%error, path = %socket.display(), "a process has no answer");
+            debug!(%error, path = %socket.display(), "a process did not answer");
             // Whoever has such a name listens, or is dead.
             if error.kind() == ErrorKind::ConnectionRefused {
                 remove(socket);
