@@ -4,13 +4,14 @@ mod common;
 
 use std::process::ExitCode;
 
-use common::{expect, run, zeroboot};
+use common::{expect, run, skip, zeroboot};
 use libtest_mimic::{Failed, Trial};
 use serde_json::Value;
 
 fn main() -> ExitCode {
     run(vec![
-        Trial::test("limits_that_were_met_are_told", met),
+        Trial::test("private_space_that_is_used_up_is_told", private_space),
+        Trial::test("open_files_that_are_used_up_are_told", open_files),
         Trial::test("limits_that_were_not_met_are_not_told", not_met),
         Trial::test("a_memory_limit_of_each_process_is_told", memory_of_each),
     ])
@@ -19,33 +20,34 @@ fn main() -> ExitCode {
 const FULL: &str = "open('/tmp/x', 'wb').write(b'x' * (4 << 20))";
 const OPEN: &str = "all = []\nwhile True: all.append(open('/dev/null'))";
 
-fn met() -> Result<(), Failed> {
-    let has_descriptor_counts = std::fs::metadata("/proc/self/fd")?.len() > 0;
-    if !has_descriptor_counts {
-        println!("SKIP open files: this kernel does not count descriptors");
-    }
-    for (option, size, code, name, words, is_seen) in [
-        ("--tmp", "1M", FULL, "tmp", "met its limit of private space", true),
-        ("--files", "64", OPEN, "files", "met its limit of open files", has_descriptor_counts),
-    ] {
-        if !is_seen {
-            continue;
-        }
-        let output = zeroboot(&[option, size, "-c", code]).output()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let is_told =
-            said.lines().last().is_some_and(|line| line.starts_with("zeroboot: ") && line.contains(words));
-        expect(words, is_told && output.status.code() == Some(1), &output)?;
+fn private_space() -> Result<(), Failed> {
+    met(["--tmp", "1M"], FULL, "tmp", "private space")
+}
 
-        let output = zeroboot(&[option, size, "--json", "-c", code]).output()?;
-        let document: Value = serde_json::from_slice(&output.stdout)?;
-        expect(name, document["limits_met"] == Value::from(vec![name]), &output)?;
-
-        let output = zeroboot(&[option, size, "--count", "2", "-c", code]).output()?;
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        expect("the summary", said.contains(&words.replace("met its", "2 met their")), &output)?;
+fn open_files() -> Result<(), Failed> {
+    if std::fs::metadata("/proc/self/fd")?.len() == 0 {
+        return skip("open files at their limit: this kernel does not count descriptors");
     }
-    Ok(())
+    met(["--files", "64"], OPEN, "files", "open files")
+}
+
+/// That a script which fails by this limit has met it, by its name and in words, alone and among others.
+fn met(limit: [&str; 2], code: &str, name: &str, what: &str) -> Result<(), Failed> {
+    let script = ["-c", code];
+    let output = zeroboot(&[limit, script].concat()).output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let is_told = said.lines().last().is_some_and(|line| {
+        line.starts_with("zeroboot: ") && line.ends_with(&format!("met its limit of {what}"))
+    });
+    expect(what, is_told && output.status.code() == Some(1), &output)?;
+
+    let output = zeroboot(&[&limit[..], &["--json"], &script].concat()).output()?;
+    let document: Value = serde_json::from_slice(&output.stdout)?;
+    expect(name, document["limits_met"] == Value::from(vec![name]), &output)?;
+
+    let output = zeroboot(&[&limit[..], &["--count", "2"], &script].concat()).output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    expect("the summary", said.contains(&format!("2 met their limit of {what}")), &output)
 }
 
 fn not_met() -> Result<(), Failed> {
