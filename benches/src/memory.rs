@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::unistd::{SysconfVar, sysconf};
+use procfs::{Current, Meminfo};
 
 /// How long memory that was given back may take to be free.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -36,8 +37,10 @@ pub fn settled() -> io::Result<u64> {
 /// # Errors
 /// When the kernel's files cannot be read, or say something else.
 pub fn available() -> io::Result<u64> {
-    Ok(free_or_won_back(&read("/proc/meminfo")?)?
-        + kept_by_processors(&read("/proc/zoneinfo")?)? * page_kib()?)
+    let meminfo = Meminfo::current().map_err(io::Error::other)?;
+    let available =
+        meminfo.mem_available.ok_or_else(|| io::Error::other("/proc/meminfo has no MemAvailable"))?;
+    Ok(available / 1024 + kept_by_processors(&read("/proc/zoneinfo")?)? * page_kib()?)
 }
 
 /// The size of a page.
@@ -53,14 +56,6 @@ pub fn page_kib() -> io::Result<u64> {
 fn kept_by_processors(zones: &str) -> io::Result<u64> {
     let counts = zones.lines().filter_map(|line| line.trim().strip_prefix("count:"));
     counts.map(|count| count.trim().parse::<u64>()).sum::<Result<_, _>>().map_err(io::Error::other)
-}
-
-/// In KiB.
-fn free_or_won_back(meminfo: &str) -> io::Result<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix("kB"));
-    let kib = kib.ok_or_else(|| io::Error::other("/proc/meminfo has no MemAvailable"))?;
-    kib.trim().parse().map_err(io::Error::other)
 }
 
 fn read(path: &str) -> io::Result<String> {
@@ -79,13 +74,6 @@ mod tests {
                      Node 0, zone Normal\n    cpu: 1\n              count: 40\n";
         assert_eq!(kept_by_processors(zones).unwrap(), 43);
         assert_eq!(kept_by_processors("").unwrap(), 0);
-    }
-
-    #[test]
-    fn without_the_line_there_is_no_figure() {
-        assert_eq!(free_or_won_back("MemFree: 1 kB\nMemAvailable:   23 kB\n").unwrap(), 23);
-        assert!(free_or_won_back("MemFree: 1 kB\n").is_err());
-        assert!(free_or_won_back("MemAvailable: 23\n").is_err());
     }
 
     #[test]

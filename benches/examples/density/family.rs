@@ -1,10 +1,10 @@
 //! The processes of this host's templates, found in `/proc`: which they are, what of each can be read, what they hold open.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 
 use anyhow::Context;
+use procfs::ProcResult;
+use procfs::process::{Process, Status, all_processes};
 
 /// Of how many processes of a kind memory is read.
 const LOOKED_AT: usize = 64;
@@ -41,38 +41,31 @@ pub(crate) struct Held {
     pub(crate) threads: usize,
 }
 
-/// What `/proc/<pid>/status` says of a process.
-struct Status {
-    parent: u32,
-    /// In how many pid namespaces it has a number, and the innermost one.
-    depth: usize,
-    number: u32,
-    fields: BTreeMap<String, String>,
-}
-
 impl Family {
     /// Looks through all processes.
     pub(crate) fn find() -> anyhow::Result<Self> {
         let mut children: BTreeMap<u32, Vec<(u32, Status)>> = BTreeMap::new();
-        for entry in fs::read_dir("/proc").context("cannot list /proc")? {
-            let name = entry.context("cannot list /proc")?.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        for process in all_processes().context("cannot list /proc")? {
             // One that has ended meanwhile is none.
-            if let Ok(status) = status(pid) {
-                children.entry(status.parent).or_default().push((pid, status));
-            }
+            let Ok(status) = process.and_then(|process| process.status()) else { continue };
+            let (pid, parent) = (u32::try_from(status.pid)?, u32::try_from(status.ppid)?);
+            children.entry(parent).or_default().push((pid, status));
         }
         let below = |pid: u32| children.get(&pid).into_iter().flatten();
         let mut family = Self::default();
         // A warden is the child of its first stage, and the parent of all others. Other hosts are below this one, too.
-        let is_warden = |status: &Status| status.fields.get("Name").is_some_and(|name| name == WARDEN);
+        let is_warden = |status: &Status| status.name == WARDEN;
+        // Its number in each pid namespace that it is in.
+        let numbers = |status: &Status| status.nspid.clone().unwrap_or_default();
         for (stage, _) in below(std::process::id()).filter(|(_, status)| is_warden(status)) {
             for (warden, of_warden) in below(*stage) {
                 family.wardens.push(*warden);
                 for (pid, status) in below(*warden) {
-                    let kind = match (status.depth > of_warden.depth, status.number) {
+                    let own = numbers(status);
+                    let is_deeper = own.len() > numbers(of_warden).len();
+                    let kind = match (is_deeper, own.last()) {
                         (false, _) => &mut family.templates,
-                        (true, 1) => &mut family.shells,
+                        (true, Some(1)) => &mut family.shells,
                         (true, _) => &mut family.sandboxes,
                     };
                     kind.push(*pid);
@@ -84,12 +77,12 @@ impl Family {
 
     /// How many descriptors and threads there are.
     pub(crate) fn held(&self) -> anyhow::Result<Held> {
-        let own = "/proc/self";
-        let warden = self.wardens.iter().map(|pid| count(&format!("/proc/{pid}/fd")));
+        let own = Process::myself().context("cannot open /proc/self")?;
+        let warden = self.wardens.iter().map(|pid| open(*pid)?.fd_count());
         Ok(Held {
-            host: count(&format!("{own}/fd")).context("cannot count descriptors")?,
+            host: own.fd_count().context("cannot count descriptors")?,
             warden: warden.filter_map(Result::ok).max().unwrap_or_default(),
-            threads: count(&format!("{own}/task")).context("cannot count threads")?,
+            threads: own.tasks().context("cannot count threads")?.count(),
         })
     }
 }
@@ -98,11 +91,15 @@ impl Family {
 pub(crate) fn mean(processes: &[u32]) -> Mean {
     let step = (processes.len() / LOOKED_AT).max(1);
     let chosen = processes.iter().step_by(step).copied();
-    let look = |pid: u32| -> io::Result<[u64; 3]> {
-        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-        let rollup = fields(&rollup);
-        let private = kib(&rollup, "Private_Clean") + kib(&rollup, "Private_Dirty");
-        Ok([private, kib(&status(pid)?.fields, "VmPTE"), count(&format!("/proc/{pid}/fd"))? as u64])
+    let look = |pid: u32| -> ProcResult<[u64; 3]> {
+        let process = open(pid)?;
+        let rollup = process.smaps_rollup()?.memory_map_rollup;
+        let sums = rollup.0.first().map(|all| &all.extension.map);
+        // What is not told counts as nothing.
+        let bytes = |name: &str| sums.and_then(|sums| sums.get(name).copied()).unwrap_or_default();
+        let private_kib = (bytes("Private_Clean") + bytes("Private_Dirty")) / 1024;
+        let page_tables_kib = process.status()?.vmpte.unwrap_or_default();
+        Ok([private_kib, page_tables_kib, process.fd_count()? as u64])
     };
     let read: Vec<_> = chosen.filter_map(|pid| look(pid).ok()).collect();
     #[expect(clippy::cast_precision_loss, reason = "a few processes, and the KiB of each")]
@@ -112,34 +109,6 @@ pub(crate) fn mean(processes: &[u32]) -> Mean {
     Mean { private_kib: of(0), page_table_kib: of(1), descriptors: of(2) }
 }
 
-fn status(pid: u32) -> io::Result<Status> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let fields = fields(&text);
-    let numbers = |name: &str| -> Vec<u32> {
-        let words = fields.get(name).map(String::as_str).unwrap_or_default().split_whitespace();
-        words.filter_map(|word| word.parse().ok()).collect()
-    };
-    let own = numbers("NSpid");
-    Ok(Status {
-        parent: numbers("PPid").first().copied().unwrap_or_default(),
-        depth: own.len(),
-        number: own.last().copied().unwrap_or_default(),
-        fields,
-    })
-}
-
-fn fields(text: &str) -> BTreeMap<String, String> {
-    let field =
-        |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
-    text.lines().filter_map(field).collect()
-}
-
-/// What is not told counts as nothing.
-fn kib(fields: &BTreeMap<String, String>, name: &str) -> u64 {
-    let field = fields.get(name).and_then(|field| field.strip_suffix("kB"));
-    field.and_then(|kib| kib.trim().parse().ok()).unwrap_or_default()
-}
-
-fn count(directory: &str) -> io::Result<usize> {
-    Ok(fs::read_dir(directory)?.count())
+fn open(pid: u32) -> ProcResult<Process> {
+    Process::new(i32::try_from(pid).unwrap_or_default())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use zeroboot::{Bytes, BytesError, Cpus, Network, Protection, StormAction};
 
-/// Runs code in sandboxes that are forked from a warm process.
+/// Run code in sandboxes that are forked from a warm process.
 #[derive(Debug, Parser)]
 #[command(name = "zeroboot", disable_version_flag = true)]
 pub(crate) struct CommandLine {
@@ -20,33 +20,33 @@ pub(crate) struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs a Python script in a sandbox.
+    /// Run a Python script in a sandbox.
     ///
-    /// Exit status: the script's own; 124 at its deadline; 125 when zeroboot itself could not do it; 128+n when signal n
-    /// ended it. The script's output passes through unchanged.
+    /// The script's output passes through unchanged. Exit status: the script's own; 124 at its deadline; 125 when zeroboot itself
+    /// failed; 128+n when signal n ended it.
     Run(Box<RunOptions>),
-    /// Says which memory of its template a sandbox shares, has copied and has added, by mapping.
+    /// Show which memory of its template a sandbox shares, has copied and has added, by mapping.
     ///
-    /// For root: the pages of a sandbox are nobody else's to see.
+    /// Needs root: the pages of a sandbox are visible to root only.
     Map(MapOptions),
-    /// Shows the templates, pools and sandboxes of this user's processes, as they change.
+    /// Show the templates, pools and sandboxes of this user's processes, as they change.
     ///
-    /// Keys: q quits, a column's letter sorts by it, the arrows choose a sandbox whose memory is then measured each time.
+    /// Keys: q quits, a column's letter sorts by it, the arrows choose a sandbox whose memory is measured each time.
     Top(TopOptions),
-    /// Says what this host can enforce, with the cause and remedy of what it cannot.
+    /// Show what this host can enforce, with the cause and remedy of what it cannot.
     ///
-    /// A real sandbox is made and thrown away. Exit status: 0 when the policy strict can be had, 125 when not.
+    /// Makes a real sandbox and throws it away. Exit status: 0 when the policy strict can be enforced, 125 when not.
     Doctor(DoctorOptions),
-    /// Says which version this is.
+    /// Print the version.
     Version,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct MapOptions {
-    /// The process of a sandbox that lives, or `last`: what the last `zeroboot run` has left.
+    /// The process id of a living sandbox, or `last` for the last `zeroboot run`.
     #[arg(value_name = "PID|last")]
     pub(crate) subject: Subject,
-    /// Draws it, page by page: a file called .svg or .png.
+    /// Draw it, page by page, to a file named .svg or .png.
     #[arg(short, long, value_name = "FILE", value_parser = picture)]
     pub(crate) output: Option<PathBuf>,
 }
@@ -71,14 +71,14 @@ impl FromStr for Subject {
 
 #[derive(Debug, Args)]
 pub(crate) struct TopOptions {
-    /// One plain table, as where standard output is no terminal.
+    /// Print one plain table, as when standard output is no terminal.
     #[arg(long)]
     pub(crate) once: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorOptions {
-    /// One JSON document.
+    /// Print one JSON document.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -95,93 +95,92 @@ pub(crate) struct RunOptions {
     /// Code to run instead of a file. Arguments after it are passed to the code.
     #[arg(short = 'c', value_name = "CODE", num_args = 1.., allow_hyphen_values = true)]
     pub(crate) code: Vec<OsString>,
-    /// A module to run as a program, as by `python3 -m`. Arguments after it are passed to the module.
+    /// Run a module as a program, like `python3 -m`. Arguments after it are passed to the module.
     #[arg(short = 'm', value_name = "MODULE", num_args = 1.., allow_hyphen_values = true, conflicts_with = "code")]
     pub(crate) module: Vec<OsString>,
-    /// Passes on at once what the script prints, as `python3 -u` does. At a terminal that is so in any case.
+    /// Pass on at once what the script prints, like `python3 -u`. At a terminal this is always so.
     #[arg(short = 'u')]
     pub(crate) unbuffered: bool,
-    /// Modules to import while the template warms up.
+    /// Import these modules once, in the template.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(crate) import: Vec<String>,
-    /// Which interpreter; a virtualenv's works with its packages.
+    /// The interpreter: a path, or a name to look up in PATH. A virtualenv's works with its packages.
     #[arg(long, value_name = "PATH", default_value = "python3")]
     pub(crate) python: PathBuf,
-    /// Without the interpreter's module site, as by its own option -S: no installed packages; starts faster.
+    /// Start the interpreter without its module site, like its option -S: no installed packages, faster start.
     #[arg(long)]
     pub(crate) no_site: bool,
-    /// A file to run in the template after the imports; scripts import from it as `warm`.
+    /// Run this file in the template after the imports; scripts import from it as `warm`.
     #[arg(long, value_name = "FILE")]
     pub(crate) warm: Option<PathBuf>,
-    /// Fresh heap in huge pages: for scripts that allocate many MiB at once.
+    /// Serve fresh heap in huge pages, for scripts that allocate many MiB at once.
     #[arg(long)]
     pub(crate) huge_heap: bool,
-    /// Deadline: 500ms, 30s, 2m. The sandbox is killed then. What Python has passed on arrives; what is still in its buffers (up to 8
-    /// KiB of standard output, where it is no terminal and there is no -u) is lost.
-    #[arg(long, default_value = "30s", value_parser = duration)]
+    /// Deadline: 500ms, 30s, 2m. The sandbox is killed then. What Python has passed on arrives; what is still in its
+    /// buffers is lost: up to 8 KiB of standard output, unless it is a terminal or -u is given.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) timeout: Duration,
-    /// Sends SIGTERM so long before the deadline, for a script that cleans up by itself [none].
+    /// Send SIGTERM this long before the deadline, for a script that cleans up by itself [none].
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) grace: Option<Duration>,
-    /// How much the script may write: 64K, 16M, 1G.
-    #[arg(long, default_value = "16M", value_parser = bytes)]
+    /// Limit of what the script may write: 64K, 16M, 1G.
+    #[arg(long, value_name = "SIZE", default_value = "16M", value_parser = bytes)]
     pub(crate) output: Bytes,
-    /// What a sandbox may do and take: strict, or a TOML file; the limits below go before what it says.
+    /// What a sandbox may do and take: strict, or a TOML file. The limits below override it.
     #[arg(long, value_name = "NAME|FILE", default_value = "strict")]
     pub(crate) policy: PathBuf,
-    /// Which network: none, or a loopback of the sandbox's own [strict: none].
+    /// The network: none, or a loopback of the sandbox's own [strict: none].
     #[arg(long, value_name = "none|loopback", value_parser = network)]
     pub(crate) network: Option<Network>,
-    /// Protections to do without, by the names of a policy file: to see what the others hold.
+    /// Do without these protections, by their names in a policy file: to see what the others hold.
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = protection)]
     pub(crate) waive: Vec<Protection>,
-    /// Size limit of each private file system [strict: 64M].
-    #[arg(long, value_parser = bytes)]
+    /// Size limit of each private file system, at least 64K [strict: 64M].
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(crate) tmp: Option<Bytes>,
-    /// Limit of open files [strict: 1024]; of an ordinary user half of what `ulimit -Hn` says at most.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(16..))]
+    /// Limit of open files [strict: 1024]; for an ordinary user at most half of `ulimit -Hn`.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(16..))]
     pub(crate) files: Option<u64>,
-    /// Memory of the sandbox, beyond what it shares with its template; of each process where there is no cgroup v2
-    /// with a memory controller [strict: no limit].
-    #[arg(long, value_parser = bytes)]
+    /// Memory limit of the sandbox, beyond what it shares with its template, at least 1M. Without a memory controller of
+    /// cgroup v2 it limits each process instead [strict: no limit].
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(crate) memory: Option<Bytes>,
-    /// CPU time per time, as in 1.5: how many processors at once; needs cgroup v2 with a cpu controller
-    /// [strict: no limit].
-    #[arg(long)]
+    /// Limit of CPU time, in processors, as in 1.5; needs a cpu controller of cgroup v2 [strict: no limit].
+    #[arg(long, value_name = "N")]
     pub(crate) cpus: Option<Cpus>,
     /// Limit of processes and threads [strict: 64].
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) pids: Option<u64>,
-    /// What to do about a burst of page faults, besides telling it: report (nothing else), throttle (less CPU time while it
-    /// lasts; needs cgroup v2 with a cpu controller), kill; or off: nobody looks [strict: report].
+    /// What to do at a burst of page faults: report it, throttle (less CPU time while it lasts; needs a cpu controller of
+    /// cgroup v2), kill, or off to not watch for one [strict: report].
     #[arg(long, value_name = "report|throttle|kill|off", value_parser = storm_action)]
     pub(crate) storm: Option<StormAction>,
-    /// A variable of the script's environment.
+    /// Set a variable of the script's environment.
     #[arg(long, value_name = "K=V", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,
-    /// A file or directory of the host to show, read-only; at the same place unless another one is given.
+    /// Show a file or directory of the host, read-only, at the same path or at DEST.
     #[arg(long, value_name = "PATH[:DEST]", value_parser = clap::value_parser!(OsString))]
     pub(crate) ro: Vec<OsString>,
-    /// In how many sandboxes of one template.
+    /// Run the script in N sandboxes of one template.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: u32,
-    /// How many of them at once.
+    /// Run P of them at a time.
     #[arg(long, value_name = "P", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=512))]
     pub(crate) parallel: u32,
-    /// Keep so many sandboxes parked: made before they are asked for, so that each answers at once.
+    /// Keep N sandboxes parked: made before they are needed, so that each answers at once.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(crate) pool: Option<u16>,
-    /// How many processes of the template fork the sandboxes, in turn; they share its memory. Where forks take long and there are
-    /// many processors.
+    /// Fork from N processes of the template in turn, which share its memory: where forks take long and there are many
+    /// processors.
     #[arg(long, value_name = "N", default_value_t = NonZeroU8::MIN)]
     pub(crate) template_processes: NonZeroU8,
-    /// Draws which memory of the template its sandboxes share, copy and add: a file called .svg or .png. For root.
+    /// Draw which memory of the template the sandboxes share, copy and add, to a file named .svg or .png. Needs root.
     #[arg(long, value_name = "FILE", value_parser = picture)]
     pub(crate) map: Option<PathBuf>,
-    /// One JSON document for each sandbox, one a line; a summary last if there are several.
+    /// Print one JSON document for each sandbox, one a line; if there are several, a summary comes last.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Nothing of zeroboot's own on standard error.
+    /// Print nothing of zeroboot's own on standard error, unless it fails.
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
@@ -217,30 +216,30 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * seconds)
         .ok()
         .filter(|time| !time.is_zero())
-        .ok_or_else(|| "not a length of time".to_owned())
+        .ok_or_else(|| "not a positive time".to_owned())
 }
 
 fn bytes(text: &str) -> Result<Bytes, String> {
     let bytes: Bytes = text.parse().map_err(|error: BytesError| error.to_string())?;
-    if bytes == Bytes(0) { Err("not an amount".to_owned()) } else { Ok(bytes) }
+    if bytes == Bytes(0) { Err("must be more than 0".to_owned()) } else { Ok(bytes) }
 }
 
 fn network(text: &str) -> Result<Network, String> {
     match text {
         "none" => Ok(Network::None),
         "loopback" => Ok(Network::Loopback),
-        _ => Err("it is none or loopback".to_owned()),
+        _ => Err("use none or loopback".to_owned()),
     }
 }
 
 fn protection(text: &str) -> Result<Protection, String> {
     let found = Protection::ALL.into_iter().find(|protection| protection.name() == text);
-    found.ok_or_else(|| format!("it is one of {}", Protection::ALL.map(Protection::name).join(", ")))
+    found.ok_or_else(|| format!("use one of {}", Protection::ALL.map(Protection::name).join(", ")))
 }
 
 fn storm_action(text: &str) -> Result<StormAction, String> {
     let found = StormAction::ALL.into_iter().find(|action| action.name() == text);
-    found.ok_or_else(|| format!("it is one of {}", StormAction::ALL.map(StormAction::name).join(", ")))
+    found.ok_or_else(|| format!("use one of {}", StormAction::ALL.map(StormAction::name).join(", ")))
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -258,6 +257,19 @@ mod tests {
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory;
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_is_documented() {
+        use clap::CommandFactory;
+        let page = include_str!("../../../docs/cli.md");
+        for command in CommandLine::command().get_subcommands() {
+            assert!(page.contains(&format!("zeroboot {}", command.get_name())), "{}", command.get_name());
+            for option in command.get_arguments().filter_map(|argument| argument.get_long()) {
+                let is_there = ['`', ' ', ']'].iter().any(|next| page.contains(&format!("--{option}{next}")));
+                assert!(option == "help" || is_there, "docs/cli.md has no --{option}");
+            }
+        }
     }
 
     #[test]

@@ -28,7 +28,8 @@ fn table(report: &HostReport, colour: bool) -> String {
     let verdict =
         if report.strict { "a strict sandbox can be made" } else { "no strict sandbox can be made" };
     let mut text = format!("Linux {}: {verdict}\n", report.kernel);
-    for Finding { what, holds, detail, remedy, .. } in &report.findings {
+    let remedies = remedies(report.findings.iter().map(|one| (one.what, one.remedy.as_deref())));
+    for (Finding { what, holds, detail, .. }, remedy) in report.findings.iter().zip(remedies) {
         let (colour, word) = if *holds { (green, "yes") } else { (red, "no ") };
         text += format!("  {colour}{word}{plain}  {what:18}  {detail}").trim_end();
         text += "\n";
@@ -37,4 +38,32 @@ fn table(report: &HostReport, colour: bool) -> String {
         }
     }
     text
+}
+
+/// The remedy of each finding; one that several have is given once, and the others refer to it.
+fn remedies<'a>(findings: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Vec<Option<String>> {
+    let mut given: Vec<(&str, &str)> = Vec::new();
+    let mut one = |(what, remedy): (&'a str, Option<&'a str>)| {
+        let remedy = remedy?;
+        match given.iter().find(|(_, earlier)| *earlier == remedy) {
+            Some((earlier, _)) => Some(format!("as for {earlier}")),
+            None => {
+                given.push((what, remedy));
+                Some(remedy.to_owned())
+            }
+        }
+    };
+    findings.map(&mut one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::remedies;
+
+    #[test]
+    fn a_remedy_is_given_once() {
+        let findings = [("a", Some("do x")), ("b", None), ("c", Some("do y")), ("d", Some("do x"))];
+        let given = [Some("do x"), None, Some("do y"), Some("as for a")].map(|one| one.map(str::to_owned));
+        assert_eq!(remedies(findings.into_iter()), given);
+    }
 }

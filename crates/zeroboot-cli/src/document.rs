@@ -28,6 +28,8 @@ pub(crate) struct Document {
     copied_from: Option<Vec<CopiedFrom>>,
     cpu_us: Option<Cpu>,
     cgroup: Option<Cgroup>,
+    /// By the names of a policy file; null when nothing is known of the sandbox.
+    limits_met: Option<Vec<&'static str>>,
     seal: Option<SealDocument>,
 }
 
@@ -103,6 +105,7 @@ struct Cpu {
 struct Cgroup {
     peak_kib: Option<u64>,
     oom_kills: Option<u64>,
+    refused_processes: Option<u64>,
     throttled_us: Option<f64>,
 }
 
@@ -220,6 +223,7 @@ impl Document {
                 copied_from: None,
                 cpu_us: None,
                 cgroup: None,
+                limits_met: None,
                 seal: None,
             },
         }
@@ -252,6 +256,7 @@ impl Document {
             copied_from: account.memory.and_then(|memory| memory.copied_kib).map(|_| copied_from(account)),
             cpu_us: account.cpu.map(|cpu| Cpu { user: us(cpu.user), system: us(cpu.system) }),
             cgroup: Cgroup::of(account.cgroup),
+            limits_met: Some(account.limits_met.iter().map(|limit| limit.name()).collect()),
             seal: outcome.seal.as_ref().map(SealDocument::of),
         }
     }
@@ -318,6 +323,7 @@ impl Cgroup {
         let counted = Self {
             peak_kib: usage.memory_peak.map(|peak| peak.0 >> 10),
             oom_kills: usage.oom_kills,
+            refused_processes: usage.refused_processes,
             throttled_us: usage.throttled.map(us),
         };
         (usage != CgroupUsage::default()).then_some(counted)

@@ -2,11 +2,10 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use clap::error::ErrorKind as UsageKind;
 use zeroboot::{BuildError, PoolError, RunError};
 
 /// For causes that nobody foresaw a way out of: at least they can be looked into.
-const LOOK: &str = "set RUST_LOG=debug to see every step that was taken before";
+const LOOK: &str = "set RUST_LOG=debug to see the steps before the failure";
 
 /// Cause and remedy, each in one line.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ impl Failure {
                 "make room, or write somewhere else"
             }
             ErrorKind::IsADirectory => "give a file, a pipe or a terminal, or /dev/null",
-            _ => "look where the stream leads, and choose another file, pipe or terminal",
+            _ => "check where the stream leads, or use another file, pipe or terminal",
         };
         Self::new(format!("{cause}: {error}"), remedy)
     }
@@ -39,11 +38,7 @@ impl Failure {
     pub(crate) fn usage(error: &clap::Error) -> Self {
         // What is wrong, perhaps tips, the usage, and a pointer to the help, with empty lines between.
         let text = error.render().to_string();
-        let cause = match error.kind() {
-            // Then the text is the help.
-            UsageKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command is given",
-            _ => text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: "),
-        };
+        let cause = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
         // A value that does not fit comes without a usage; only one command has values.
         let usage = text.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("zeroboot run");
         let words = usage.split(' ').take_while(|word| word.starts_with(char::is_lowercase));

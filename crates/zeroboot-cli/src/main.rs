@@ -10,6 +10,7 @@ mod document;
 mod failure;
 mod input;
 mod map;
+mod notes;
 mod run;
 mod script;
 mod top;
@@ -17,7 +18,8 @@ mod top;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use arguments::{Command, CommandLine};
@@ -33,11 +35,16 @@ fn main() -> ExitCode {
     let command_line = match CommandLine::try_parse() {
         Ok(command_line) => command_line,
         Err(error) => {
+            // Alone, the command says what it can do.
+            if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                let _ = CommandLine::command().print_help();
+                return ExitCode::SUCCESS;
+            }
             if error.use_stderr() {
                 Failure::usage(&error).say();
                 return ExitCode::from(OWN_FAILURE);
             }
-            // The help. Where nobody reads it there is nobody to tell.
+            // The help. A reader that has closed its end wants no more of it.
             let _ = error.print();
             return ExitCode::SUCCESS;
         }

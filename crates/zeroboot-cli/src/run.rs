@@ -7,13 +7,16 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use zeroboot::{Input, Outcome, Output, Policy, Pool, Request, Rule, RunError, Status, Template};
+use zeroboot::{
+    Bytes, Input, Limits, Outcome, Output, Policy, Pool, Request, Rule, RunError, Status, Template,
+};
 
 use crate::arguments::{RunOptions, view};
 use crate::document::{Copied, Document, PoolSummary, Summary, us};
 use crate::failure::Failure;
 use crate::input::SharedInput;
 use crate::map::Maps;
+use crate::notes::Notes;
 use crate::script::{self, Script};
 
 /// As `timeout(1)` has it.
@@ -24,14 +27,16 @@ const KILLED_STATUS: u8 = 128 + 9;
 
 pub(crate) fn run(options: &RunOptions) -> Result<u8, Failure> {
     let script = Script::read(options)?;
+    let policy = policy(options)?;
     if !options.quiet {
         script::warn_of_settings(&options.env).iter().for_each(|text| say(text));
     }
     let _publisher = zeroboot::publish()
         .inspect_err(|error| tracing::debug!(cause = error.cause(), "`zeroboot top` will not show this"))
         .ok();
-    let sandboxes = build(options)?;
-    if options.count == 1 { one(options, &script, &sandboxes) } else { many(options, &script, &sandboxes) }
+    let sandboxes = build(options, policy)?;
+    let run = if options.count == 1 { one } else { many };
+    run(options, &script, &sandboxes, Notes::of(&policy))
 }
 
 /// Where sandboxes come from.
@@ -60,10 +65,10 @@ impl Sandboxes {
 const FILLING: Duration = Duration::from_secs(60);
 
 /// Warms the template up, and parks sandboxes; a spinner turns meanwhile if somebody looks.
-fn build(options: &RunOptions) -> Result<Sandboxes, Failure> {
+fn build(options: &RunOptions, policy: Policy) -> Result<Sandboxes, Failure> {
     let mut builder = Template::python()
         .interpreter(&options.python)
-        .policy(policy(options)?)
+        .policy(policy)
         .parked_shells(usize::try_from(options.parallel).unwrap_or(1) + 1)
         .processes(options.template_processes)
         .warm_up_output(copy(&std::io::stderr())?);
@@ -108,6 +113,8 @@ fn policy(options: &RunOptions) -> Result<Policy, Failure> {
             .map_err(|error| Failure::new(error.cause(), error.remedy()))?,
     };
     policy.network = options.network.unwrap_or(policy.network);
+    at_least("--memory", options.memory, Limits::LEAST_MEMORY)?;
+    at_least("--tmp", options.tmp, Limits::LEAST_TMP)?;
     let limits = &mut policy.limits;
     limits.tmp = options.tmp.unwrap_or(limits.tmp);
     limits.memory = options.memory.or(limits.memory);
@@ -117,6 +124,18 @@ fn policy(options: &RunOptions) -> Result<Policy, Failure> {
     policy.storm.action = options.storm.unwrap_or(policy.storm.action);
     let waive = |policy: Policy, protection| policy.protection(protection, Rule::Waive);
     Ok(options.waive.iter().copied().fold(policy, waive))
+}
+
+/// Refuses what no sandbox can start with: most likely its unit was forgotten.
+fn at_least(option: &str, given: Option<Bytes>, least: Bytes) -> Result<(), Failure> {
+    match given {
+        Some(Bytes(given)) if given < least.0 => {
+            let cause = format!("{option} {given} is {given} bytes, too little for any sandbox");
+            let least = least.0 >> 10;
+            Err(Failure::new(cause, format!("add a unit, as in {option} {given}M; {least}K is the least")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn spinner(options: &RunOptions) -> ProgressBar {
@@ -132,7 +151,12 @@ fn spinner(options: &RunOptions) -> ProgressBar {
 }
 
 /// One sandbox: its streams are this command's own.
-fn one(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<u8, Failure> {
+fn one(
+    options: &RunOptions,
+    script: &Script,
+    sandboxes: &Sandboxes,
+    mut notes: Notes,
+) -> Result<u8, Failure> {
     let mut request = script.request(options);
     if script.reads_input() {
         request = request.stdin(Input::From(copy(&std::io::stdin())?));
@@ -151,14 +175,20 @@ fn one(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<u
     maps.add(&outcome);
     maps.keep();
     if !options.quiet && !options.json {
-        say(&format!("{}; {}", outcome.status, outcome.account));
+        notes.add(&outcome);
+        say(&format!("{}; {}{}", outcome.status, outcome.account, notes.of_one()));
     }
     options.map.as_ref().map_or(Ok(()), |path| maps.draw(path))?;
     Ok(status(outcome.status))
 }
 
 /// Several sandboxes, some at once; what they write comes out whole, in the order in which they end.
-fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<u8, Failure> {
+fn many(
+    options: &RunOptions,
+    script: &Script,
+    sandboxes: &Sandboxes,
+    mut notes: Notes,
+) -> Result<u8, Failure> {
     let begun = Instant::now();
     let next = AtomicU32::new(0);
     let mut summary = Summary::default();
@@ -195,6 +225,7 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
             match result {
                 Ok(outcome) => {
                     worst = worst.max(status(outcome.status));
+                    notes.add(&outcome);
                     copied.add(&outcome.account);
                     maps.add(&outcome);
                 }
@@ -215,10 +246,11 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
             .as_ref()
             .map_or_else(String::new, |pool| format!(", {} of them were parked", pool.hits));
         say(&format!(
-            "{} sandboxes, {} succeeded, in {:.3} s{parked}",
+            "{} sandboxes, {} succeeded, in {:.3} s{parked}{}",
             summary.sandboxes,
             summary.succeeded,
-            elapsed.as_secs_f64()
+            elapsed.as_secs_f64(),
+            notes.of_many()
         ));
         if let Some(text) = summary.most_copied() {
             say(&text);

@@ -37,7 +37,7 @@ fn own_failures() -> Result<(), Failed> {
     for (arguments, cause) in [
         (vec!["/no/such/script.py"], "/no/such/script.py"),
         (vec!["--python", "/no/such/python3", "-c", "1"], "/no/such/python3"),
-        (vec!["--import", "no_such_module", "-c", "1"], "no_such_module"),
+        (vec!["--import", "no_such_module", "-c", "1"], "no_such_module'; looked in /"),
         (vec!["--warm", &thread, "-c", "1"], "thread"),
         (vec!["--ro", "/no/such/data", "-c", "1"], "/no/such/data"),
         (vec!["--ro", "/usr:data", "-c", "1"], "\"data\""),
@@ -46,7 +46,8 @@ fn own_failures() -> Result<(), Failed> {
         let output = zeroboot(&arguments).output()?;
         refuses(&output, cause, "")?;
     }
-    Ok(())
+    let output = zeroboot(&["-c", "1"]).env_remove("PATH").output()?;
+    refuses(&output, "PATH is not set", "--python /usr/bin/python3")
 }
 
 fn usage() -> Result<(), Failed> {
@@ -58,11 +59,12 @@ fn usage() -> Result<(), Failed> {
         (&["--timeout", "1y", "-c", "1"], "unit \"y\"", "zeroboot run --help"),
         (&["--waive", "walls", "-c", "1"], "one of filter", "zeroboot run --help"),
         (&["--env"], "--env", "zeroboot run --help"),
+        (&["--memory", "10", "-c", "1"], "10 bytes", "--memory 10M"),
+        (&["--tmp", "4", "-c", "1"], "4 bytes", "--tmp 4M"),
     ] {
         refuses(&zeroboot(arguments).output()?, cause, remedy)?;
     }
     let command = |arguments: &[&str]| Command::new(env!("CARGO_BIN_EXE_zeroboot")).args(arguments).output();
-    refuses(&command(&[])?, "no command", "zeroboot --help")?;
     refuses(&command(&["runn"])?, "'runn'", "'run'")
 }
 
@@ -127,11 +129,13 @@ fn warm_file() -> Result<(), Failed> {
 }
 
 fn help() -> Result<(), Failed> {
-    for (argument, word) in [("--help", "Usage: zeroboot"), ("version", "zeroboot ")] {
-        let output = Command::new(env!("CARGO_BIN_EXE_zeroboot")).arg(argument).output()?;
+    for (arguments, word) in
+        [(&["--help"][..], "Usage: zeroboot"), (&[], "Usage: zeroboot"), (&["version"], "zeroboot ")]
+    {
+        let output = Command::new(env!("CARGO_BIN_EXE_zeroboot")).args(arguments).output()?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let fine = output.status.success() && said.contains(word) && output.stderr.is_empty();
-        expect(argument, fine, &output)?;
+        expect(word, fine, &output)?;
     }
     Ok(())
 }

@@ -103,9 +103,7 @@ pub enum HugeHeapError {
     #[error("cannot try a huge page")]
     Try(#[source] io::Error),
     /// The allocator is not glibc's, or refuses to be told.
-    #[error(
-        "the allocator of this program cannot be told to take everything from the heap (it is not glibc's)"
-    )]
+    #[error("this program's allocator is not glibc's, and cannot be made to take all memory from the heap")]
     Allocator,
     /// The end of the heap does not move.
     #[error("cannot move the end of the heap")]

@@ -5,11 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
-
-use crate::directory::read_all;
-use crate::ranges::number;
 
 /// What there may be too little of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,14 +66,14 @@ impl Pressure {
         read(directory.join(format!("{}.pressure", resource.name())))
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
+    /// `None`: a line is not as expected, or the first kind is missing.
+    fn parse(text: &str) -> Option<Self> {
         let mut found = [None; 2];
-        for line in text.split(|byte| *byte == b'\n') {
-            for (kind, found) in [&b"some "[..], b"full "].into_iter().zip(&mut found) {
-                if let Some(rest) = line.strip_prefix(kind) {
-                    let total =
-                        rest.split(|byte| *byte == b' ').find_map(|word| word.strip_prefix(b"total="));
-                    *found = Some(Duration::from_micros(number(total?, 10)?));
+        for line in text.lines() {
+            for (kind, found) in ["some ", "full "].into_iter().zip(&mut found) {
+                if line.starts_with(kind) {
+                    let record = procfs::parse_pressure_record(line).ok()?;
+                    *found = Some(Duration::from_micros(record.total));
                 }
             }
         }
@@ -98,12 +93,14 @@ impl Resource {
 }
 
 fn read(path: PathBuf) -> Result<Option<Pressure>, PressureError> {
-    let mut text = Vec::new();
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    match open(&path, flags, Mode::empty()).and_then(|file| read_all(&file, &mut text)) {
-        Err(Errno::ENOENT | Errno::EOPNOTSUPP) => Ok(None),
-        Err(source) => Err(PressureError::Read { path, source }),
-        Ok(()) => Pressure::parse(&text).map(Some).ok_or(PressureError::Format { path }),
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Pressure::parse(&text).map(Some).ok_or(PressureError::Format { path }),
+        Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOENT | Errno::EOPNOTSUPP) => Ok(None),
+            Some(source) => Err(PressureError::Read { path, source }),
+            // The bytes are no text.
+            None => Err(PressureError::Format { path }),
+        },
     }
 }
 
@@ -113,11 +110,11 @@ mod tests {
 
     #[test]
     fn totals_are_read() {
-        let text = b"some avg10=1.00 avg60=0.20 avg300=0.01 total=123\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=45\n";
+        let text = "some avg10=1.00 avg60=0.20 avg300=0.01 total=123\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=45\n";
         let (some, full) = (Duration::from_micros(123), Some(Duration::from_micros(45)));
         assert_eq!(Pressure::parse(text), Some(Pressure { some, full }));
         assert_eq!(Pressure::parse(&text[..49]), Some(Pressure { some, full: None }));
-        assert_eq!(Pressure::parse(b"some avg10=1.00\n"), None);
-        assert_eq!(Pressure::parse(b""), None);
+        assert_eq!(Pressure::parse("some avg10=1.00\n"), None);
+        assert_eq!(Pressure::parse(""), None);
     }
 }

@@ -68,12 +68,12 @@ pub use zeroboot_isolation::world::LendingError;
 pub use zeroboot_runtime::function::{init, write_heavy};
 pub use zeroboot_runtime::host::{
     Account, BuildError, CopiedFrom, Cpu, DirectoryError, FaultRate, Faults, Finding, HostReport, Input,
-    Interpreter, InterpreterError, Memory, MemoryAccount, Outcome, Output, PageMapError, PolicyFileError,
-    Pool, PoolCounters, PoolError, PoolOptions, PublishError, PublishedError, PublishedPlace, PublishedPool,
-    PublishedProcess, PublishedSandbox, PublishedTemplate, Publisher, Request, RunError, Sandbox,
-    SandboxState, SpawnError, Status, Storm, StormKind, Template, TemplateBuilder, Times, ViewError,
-    examine_host, make_run_time_directory, page_map_of, prometheus, publish, published, read_policy,
-    run_time_directory,
+    Interpreter, InterpreterError, LimitMet, Memory, MemoryAccount, Outcome, Output, PageMapError,
+    PolicyFileError, Pool, PoolCounters, PoolError, PoolOptions, PublishError, PublishedError,
+    PublishedPlace, PublishedPool, PublishedProcess, PublishedSandbox, PublishedTemplate, Publisher, Request,
+    RunError, Sandbox, SandboxState, SpawnError, Status, Storm, StormKind, Template, TemplateBuilder, Times,
+    ViewError, examine_host, make_run_time_directory, page_map_of, prometheus, publish, published,
+    read_policy, run_time_directory,
 };
 #[cfg(feature = "tokio")]
 pub use zeroboot_runtime::tokio;

@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 use common::{run, skip};
 use libtest_mimic::{Failed, Trial};
 use zeroboot::{
-    BuildError, Bytes, Cpus, Input, Missing, Outcome, Output, Policy, Protection, Request, Rule, Status,
-    Template,
+    BuildError, Bytes, Cpus, Input, LimitMet, Missing, Outcome, Output, Policy, Protection, Request, Rule,
+    Status, Template,
 };
 
 fn main() -> ExitCode {
@@ -142,6 +142,7 @@ os.kill(os.getpid(), 9)
     let outcome = template(strict().processes(8))?.execute(request)?;
     let bounds = outcome.seal.as_ref().and_then(|seal| seal.cgroup.as_ref());
     expect(&outcome, bounds.is_some_and(|bounds| bounds.processes == Some(8)))?;
+    expect(&outcome, outcome.account.limits_met == [LimitMet::Processes])?;
     expect(&outcome, outcome.stdout == b"7\n")
 }
 

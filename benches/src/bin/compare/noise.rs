@@ -1,9 +1,9 @@
 //! Whether the machine was quiet enough to believe the figures.
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::Context;
+use procfs::{CpuTime, CurrentSI, KernelStats};
 
 use super::samples::{Samples, quantile};
 
@@ -86,12 +86,13 @@ fn foreign() -> anyhow::Result<f64> {
     Ok(1.0 - (after.idle - before.idle) / (after.all - before.all).max(1.0))
 }
 
-/// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal. See `proc_stat(5)`.
+/// Of all processors together. See `proc_stat(5)`.
 fn ticks() -> anyhow::Result<Ticks> {
-    let text = fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?;
-    let line = text.lines().next().unwrap_or_default();
-    let fields: Vec<f64> =
-        line.split_whitespace().skip(1).take(8).map(str::parse).collect::<Result<_, _>>()?;
-    let idle = fields.iter().skip(3).take(2).sum();
-    Ok(Ticks { idle, stolen: fields.get(7).copied().unwrap_or_default(), all: fields.iter().sum() })
+    let CpuTime { user, nice, system, idle, iowait, irq, softirq, steal, .. } =
+        KernelStats::current().context("cannot read /proc/stat")?.total;
+    let stolen = steal.unwrap_or_default();
+    let idle = idle + iowait.unwrap_or_default();
+    let busy = user + nice + system + irq.unwrap_or_default() + softirq.unwrap_or_default();
+    #[expect(clippy::cast_precision_loss, reason = "shares of them are wanted")]
+    Ok(Ticks { idle: idle as f64, stolen: stolen as f64, all: (idle + busy + stolen) as f64 })
 }

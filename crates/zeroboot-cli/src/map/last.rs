@@ -11,10 +11,10 @@ pub(super) fn write(heat: &Heat) {
     match zeroboot::make_run_time_directory() {
         Ok(directory) => {
             if let Err(error) = write_into(&directory, heat) {
-                tracing::debug!(%error, "the map is not kept for later");
+                tracing::debug!(%error, "the map could not be saved");
             }
         }
-        Err(error) => tracing::debug!(cause = error.cause(), "the map is not kept for later"),
+        Err(error) => tracing::debug!(cause = error.cause(), "the map could not be saved"),
     }
 }
 

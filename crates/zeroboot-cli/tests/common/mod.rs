@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "not every test binary needs all of it")]
 
+use std::io::Write;
 use std::process::{Command, ExitCode, Output, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -11,6 +12,15 @@ pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Says that a test could not run here; an error where nothing may be skipped.
+pub(crate) fn skip(reason: &str) -> Result<(), Failed> {
+    if std::env::var_os("ZEROBOOT_NO_SKIP").is_some_and(|value| value == "1") {
+        return Err(format!("skipped: {reason}").into());
+    }
+    let _ = writeln!(std::io::stderr(), "SKIP {reason}");
+    Ok(())
 }
 
 /// `zeroboot run` with these arguments, and nothing to read. It has no run-time directory, so that one that is killed leaves

@@ -35,7 +35,7 @@ pub enum AuditError {
     #[error("cannot read /proc/self/smaps{hint}", hint = hint(.0))]
     Mappings(#[source] io::Error),
     /// The timers.
-    #[error("cannot ask for the timers of this process{hint}", hint = hint(.0))]
+    #[error("cannot query the timers of this process{hint}", hint = hint(.0))]
     Timers(#[source] io::Error),
 }
 

@@ -22,7 +22,7 @@ pub enum StartError {
     #[error("cannot make the temporary file of the snapshot; its directory must be writable")]
     Temporary(#[source] Errno),
     /// A pipe or a pidfd.
-    #[error("cannot make what parent and child watch each other by")]
+    #[error("cannot make the pipes by which parent and child watch each other")]
     Watch(#[source] Errno),
     /// The fork could not be prepared.
     #[error(transparent)]
@@ -80,7 +80,7 @@ pub enum SnapshotError {
     #[error("cannot sync the directory of the snapshot, which is in its place")]
     SyncDirectory(#[source] Errno),
     /// The child ended without a word: somebody killed it, or the kernel did.
-    #[error("the child ended before it could tell anything: {status:?}")]
+    #[error("the child ended before it reported anything: {status:?}")]
     Ended {
         /// How; `None` when somebody else in this process has collected it.
         status: Option<ExitStatus>,

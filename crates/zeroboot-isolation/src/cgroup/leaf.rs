@@ -163,6 +163,8 @@ pub struct Usage {
     pub memory_peak: Option<Bytes>,
     /// How many processes were killed since there was no memory left below the limit.
     pub oom_kills: Option<u64>,
+    /// How many processes and threads were refused because of the limit.
+    pub refused_processes: Option<u64>,
     /// How long it wanted to run and was not allowed to.
     pub throttled: Option<Duration>,
     /// CPU time of all its processes since [`Leaf::count_from_now`], those included that nobody has waited for.
@@ -220,11 +222,13 @@ impl Leaf {
         };
         let peak = file(Controller::Memory, "memory.peak");
         let events = file(Controller::Memory, "memory.events");
+        let refused = file(Controller::Pids, "pids.events");
         let times = read(self.directory(), "cpu.stat").ok();
         let throttled = times.as_deref().and_then(|text| keyed(text, "throttled_usec"));
         Usage {
             memory_peak: peak.and_then(|text| text.trim().parse().ok()).map(Bytes),
             oom_kills: events.and_then(|text| keyed(&text, "oom_kill")),
+            refused_processes: refused.and_then(|text| keyed(&text, "max")),
             throttled: throttled.map(Duration::from_micros),
             cpu: times.and_then(|text| CpuTime::parse(&text)).map(|cpu| cpu.since(self.before)),
         }

@@ -171,6 +171,12 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The least memory that is worth a limit: what a sandbox of an interpreter takes before its script does anything.
+    pub const LEAST_MEMORY: Bytes = Bytes::mebi(1);
+
+    /// The smallest private file system in which a sandbox can start.
+    pub const LEAST_TMP: Bytes = Bytes::kibi(64);
+
     /// What one process may keep from being swapped out (`RLIMIT_MEMLOCK`).
     pub const LOCKED_MEMORY: Bytes = Bytes::kibi(64);
 

@@ -131,7 +131,8 @@ impl<'a> Hearing<'a> {
                 }
             }
             Some(FromTemplate::WarmUp(text)) => {
-                return Err(BuildError::WarmUp { cause: last_line(&text), text, said: self.said() });
+                let (searched, said) = (self.recipe.searched(), self.said());
+                return Err(BuildError::WarmUp { cause: last_line(&text), text, searched, said });
             }
             Some(FromTemplate::WarmFile(text)) => {
                 let path = self.recipe.warm_file().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What can go wrong on the host's side: one type per operation, each with its cause in words and, where a person can
 //! act, a remedy. A message leaves out what its source says: `cause()` says it all, each part once.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub enum BuildError {
     #[error("arguments and environment of the template take {0} bytes: too many")]
     TooLong(usize),
     /// The job to rehearse.
-    #[error("the rehearsal cannot be asked for")]
+    #[error("cannot request the rehearsal")]
     Rehearsal(#[source] JobError),
     /// A memory file, socket or pipe.
     #[error("cannot make {what}")]
@@ -51,7 +52,7 @@ pub enum BuildError {
         source: std::io::Error,
     },
     /// A cgroup that the policy requires, or that a limit needs.
-    #[error("sandboxes cannot be bounded as a whole: {cause}")]
+    #[error("cannot limit whole sandboxes: {cause}")]
     Cgroup {
         /// What went wrong.
         cause: String,
@@ -60,7 +61,7 @@ pub enum BuildError {
     },
     /// A limit of processes that the policy requires, while it waives cgroups, and that this user cannot give.
     #[error(
-        "a limit of processes without cgroups needs a user id for each sandbox, which an ordinary user cannot lend"
+        "a limit of processes without cgroups needs a user id for each sandbox, which an ordinary user cannot provide"
     )]
     ProcessLimit,
     /// This process's own namespaces.
@@ -70,7 +71,7 @@ pub enum BuildError {
     #[error(transparent)]
     OpenFiles(#[from] OpenFilesError),
     /// Talking to the warden or the template.
-    #[error("talking to the {peer} failed")]
+    #[error("cannot communicate with the {peer}")]
     Talk {
         /// Whom.
         peer: &'static str,
@@ -87,12 +88,14 @@ pub enum BuildError {
     #[error("{0}")]
     Warden(String),
     /// The warm-up failed.
-    #[error("the warm-up failed: {cause}{}", printed(said))]
+    #[error("the warm-up failed: {cause}{}{}", looked_in(cause, searched), printed(said))]
     WarmUp {
         /// The last line of `text`.
         cause: String,
         /// The traceback, or whatever the program said.
         text: String,
+        /// The directories in which imports look for modules.
+        searched: Vec<PathBuf>,
         /// The end of what it printed.
         said: String,
     },
@@ -113,7 +116,7 @@ pub enum BuildError {
     Unsafe {
         /// What was found, one finding a line.
         findings: String,
-        /// What to do about each, one a line.
+        /// What to do about them, each remedy in a line.
         remedies: String,
     },
     /// The template could not be sealed.
@@ -128,7 +131,7 @@ pub enum BuildError {
         said: String,
     },
     /// The warm-up took too long.
-    #[error("the warm-up was not done after {0:?}")]
+    #[error("the warm-up did not finish within {0:?}")]
     TooSlow(Duration),
 }
 
@@ -145,7 +148,10 @@ impl BuildError {
         let lines = report
             .lines()
             .map(|line| line.rsplit_once("; ").unwrap_or((line, "close or end it in the warm-up")));
-        let (findings, remedies): (Vec<_>, Vec<_>) = lines.unzip();
+        let (findings, mut remedies): (Vec<_>, Vec<_>) = lines.unzip();
+        // Several findings may have one remedy, which is given once.
+        let mut given = HashSet::new();
+        remedies.retain(|remedy| given.insert(*remedy));
         Self::Unsafe { findings: findings.join("\n"), remedies: remedies.join("\n") }
     }
 
@@ -158,11 +164,14 @@ impl BuildError {
             Self::OpenFiles(error) => error.remedy(),
             Self::Lending(error) => Some(error.remedy()),
             Self::WarmFile { .. } => Some("check the path".to_owned()),
-            Self::WarmUp { cause, .. } if cause.starts_with("ModuleNotFoundError") => {
-                Some("install the module for this interpreter, or choose another one".to_owned())
-            }
+            Self::WarmUp { cause, .. } if is_not_found(cause) => Some(
+                "install the module for this interpreter, or choose another interpreter (--python PATH); for a module of \
+                 your own, show its directory (--ro DIR), add it to sys.path, and import the module in the script or \
+                 in a --warm file"
+                    .to_owned(),
+            ),
             Self::WarmUp { .. } => {
-                Some("run the imports with the same interpreter, outside the sandbox".to_owned())
+                Some("run the imports with the same interpreter outside of a sandbox to see whether they work there".to_owned())
             }
             Self::WarmCode { .. } => Some(
                 "run the file by itself with the same interpreter; in the template it has no network, and sees only \
@@ -170,13 +179,13 @@ impl BuildError {
                     .to_owned(),
             ),
             Self::Died { .. } => {
-                Some("run by itself what the template warms up: it must not end the process".to_owned())
+                Some("run the warm-up on its own: it must not end the process".to_owned())
             }
             Self::Unsafe { remedies, .. } => Some(remedies.clone()),
             Self::UserIds(_) => {
                 Some("the host needs /proc, and as root the right to map user ids (CAP_SETUID)".to_owned())
             }
-            Self::TooSlow(_) => Some("allow a longer warm-up".to_owned()),
+            Self::TooSlow(_) => Some("do less in the warm-up, or raise its limit (TemplateBuilder::warm_up_limit)".to_owned()),
             Self::Cgroup { remedy, .. } => Some(remedy.clone()),
             Self::ProcessLimit => {
                 Some("run as root, or with a policy that says process-limit = \"prefer\"".to_owned())
@@ -184,6 +193,20 @@ impl BuildError {
             _ => None,
         }
     }
+}
+
+/// Whether a module was missing.
+fn is_not_found(cause: &str) -> bool {
+    cause.starts_with("ModuleNotFoundError")
+}
+
+/// For a module that was not found.
+fn looked_in(cause: &str, searched: &[PathBuf]) -> String {
+    if !is_not_found(cause) || searched.is_empty() {
+        return String::new();
+    }
+    let paths: Vec<_> = searched.iter().map(|path| path.display().to_string()).collect();
+    format!("; looked in {}", paths.join(", "))
 }
 
 /// How many lines of what was printed are shown in a message.
@@ -203,7 +226,7 @@ fn printed(said: &str) -> String {
 #[non_exhaustive]
 pub enum SpawnError {
     /// The template had died, and could not be built again.
-    #[error("the template had ended and cannot be built again")]
+    #[error("the template ended and cannot be rebuilt")]
     Rebuild(#[source] Box<BuildError>),
     /// A socket or pipe.
     #[error("cannot make {what}")]
@@ -241,10 +264,10 @@ pub enum SpawnError {
     #[error("the sandbox was not sealed: {0}")]
     Unsealed(String),
     /// Talking to it.
-    #[error("talking to the sandbox failed")]
+    #[error("cannot communicate with the sandbox")]
     Talk(#[source] Errno),
     /// It was not ready in time.
-    #[error("the sandbox was not ready after {0:?}")]
+    #[error("the sandbox was not ready within {0:?}")]
     TooSlow(Duration),
 }
 
@@ -260,9 +283,9 @@ impl SpawnError {
             Self::Refused(failure) if failure.errno == Errno::EAGAIN as i32 => {
                 Some("raise the limits on processes (ulimit -u, pids.max)".to_owned())
             }
-            Self::TemplateDied => Some("ask again: the template is built anew".to_owned()),
+            Self::TemplateDied => Some("try again: the template is rebuilt".to_owned()),
             Self::Ahead(_) => {
-                Some("run that code as a script of the same template, and see what it says".to_owned())
+                Some("run that code as a script of the same template to see its error".to_owned())
             }
             _ => None,
         }
@@ -294,13 +317,13 @@ pub enum RunError {
     #[error("the run was cancelled")]
     Cancelled,
     /// It was killed and did not go.
-    #[error("the sandbox was killed and was still there after {0:?}")]
+    #[error("the sandbox was killed but did not end within {0:?}")]
     Stuck(Duration),
     /// What a function answered cannot be read.
-    #[error("the answer of the function cannot be read")]
+    #[error("cannot read the function's answer")]
     Answer(#[source] serde_json::Error),
     /// What a function is asked cannot be written.
-    #[error("the request to the function cannot be written")]
+    #[error("cannot write the request to the function")]
     Ask(#[source] serde_json::Error),
     /// The function did not answer: it panicked, or was ended.
     #[error("the function did not answer: {0}")]
@@ -313,15 +336,41 @@ impl RunError {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Spawn(error) => error.remedy(),
-            Self::TemplateDied => Some("ask again: the template is built anew".to_owned()),
+            Self::TemplateDied => Some("try again: the template is rebuilt".to_owned()),
             Self::Pass { stream, source } => Some(match source {
                 Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => {
                     format!("make room where {stream} is written to, or write somewhere else")
                 }
                 Errno::EISDIR => format!("give a file, a pipe or a terminal as {stream}, or nothing"),
-                _ => format!("look where {stream} leads, and choose another file, pipe or terminal"),
+                _ => format!("check where {stream} leads, or use another file, pipe or terminal"),
             }),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_of_several_findings_is_given_once() {
+        let error = BuildError::unsafe_to_fork("thread 1; end it\nthread 2; end it\nfile 7; close it");
+        assert_eq!(error.to_string(), "the template is not safe to fork: thread 1\nthread 2\nfile 7");
+        assert_eq!(error.remedy().as_deref(), Some("end it\nclose it"));
+    }
+
+    #[test]
+    fn a_missing_module_says_where_it_was_looked_for() {
+        let failed = |cause: &str, searched: &[&str]| BuildError::WarmUp {
+            cause: cause.to_owned(),
+            text: String::new(),
+            searched: searched.iter().map(PathBuf::from).collect(),
+            said: "loading".to_owned(),
+        };
+        let missing = failed("ModuleNotFoundError: No module named 'own'", &["/a", "/b"]).to_string();
+        assert!(missing.ends_with("'own'; looked in /a, /b; it printed: loading"), "{missing}");
+        let other = failed("ValueError: no data", &["/a"]).to_string();
+        assert!(!other.contains("looked in"), "{other}");
     }
 }

@@ -101,7 +101,7 @@ fn of_a_sandbox(template: &Template, outcome: &Outcome) -> Vec<Finding> {
         let what = protection.name();
         findings.push(match (seal.missing.contains(&Missing::Protection(protection)), protection) {
             (true, Protection::ProcessLimit) => {
-                missing(what, "there is no cgroup, and an ordinary user lends its own id only", None)
+                missing(what, "there is no cgroup, and an ordinary user has one id for all sandboxes", None)
             }
             (true, _) => missing(what, "the kernel refuses it", remedy_for(protection)),
             (false, Protection::Landlock) => {
@@ -114,7 +114,7 @@ fn of_a_sandbox(template: &Template, outcome: &Outcome) -> Vec<Finding> {
     if seal.missing.contains(&Missing::OwnUser) {
         findings.push(missing(
             Missing::OwnUser.name(),
-            "an ordinary user can lend its own id only",
+            "an ordinary user has one id for all sandboxes",
             Some("run as root: each sandbox gets an id of its own"),
         ));
     }
@@ -123,7 +123,7 @@ fn of_a_sandbox(template: &Template, outcome: &Outcome) -> Vec<Finding> {
         Some(pages) => holds("copy at fork", format!("{pages} pages of a small template")),
         None => missing(
             "copy at fork",
-            "pages cannot be pinned; sandboxes start more slowly",
+            "pages cannot be pinned, so sandboxes start more slowly",
             Some(
                 "allow io_uring (kernel.io_uring_disabled=0), raise RLIMIT_MEMLOCK; RUST_LOG=warn says which",
             ),
@@ -147,11 +147,11 @@ fn cgroup() -> [Finding; 3] {
     let all = Policy::strict().memory(Bytes::mebi(64)).cpus(Cpus::milli(1000));
     match probe(all.protection(Protection::Cgroup, Rule::Require)) {
         Ok(_) => [cgroup, memory, cpu]
-            .map(|what| holds(what, "of a whole sandbox, where it is asked for".to_owned())),
+            .map(|what| holds(what, "limits the whole sandbox, where a limit is set".to_owned())),
         Err(error) => [
             broken(cgroup, &error),
-            missing(memory, "of each process only, where it is asked for", None),
-            missing(cpu, "not without a cgroup", None),
+            missing(memory, "limits each process only", None),
+            missing(cpu, "needs a cgroup", None),
         ],
     }
 }
@@ -172,7 +172,7 @@ fn machine_files(has_time_namespaces: bool) -> Finding {
 fn groups() -> Finding {
     const WHAT: &str = "no other groups";
     if Uid::effective().is_root() {
-        return holds(WHAT, "each sandbox leaves all".to_owned());
+        return holds(WHAT, "each sandbox drops them".to_owned());
     }
     let own = Gid::effective();
     match nix::unistd::getgroups() {
@@ -181,7 +181,9 @@ fn groups() -> Finding {
             0 => holds(WHAT, "this user has none".to_owned()),
             count => missing(
                 WHAT,
-                &format!("what {count} other groups of this user may read can be read where it is shown"),
+                &format!(
+                    "sandboxes keep {count} other groups of this user, and with them access to files that are shown"
+                ),
                 Some("run as root, or as a user without other groups (setpriv --clear-groups)"),
             ),
         },

@@ -75,7 +75,7 @@ impl Generation {
         let mut fds = vec![far_control, far_output.into()];
         fds.extend(extras);
         generation.set_up(&setup, fds, ids)?;
-        debug!("the world is ready");
+        debug!("namespaces and file tree are ready");
 
         let rehearsal = recipe.rehearsal().map_err(BuildError::Rehearsal)?;
         let controllers = generation.group.as_ref().map(GroupReader::controllers);
@@ -161,7 +161,7 @@ impl Generation {
         match warden_says(self.warden())? {
             FromWarden::Unshared(Ok(group)) => self.group = group.map(open_group).transpose()?,
             FromWarden::Unshared(Err(cause)) => {
-                debug!(cause, "no cgroup: each process is limited for itself")
+                debug!(cause, "no cgroup: limits apply to each process")
             }
             FromWarden::NoGroup(NoGroup { cause, mut remedy }) => {
                 if self.policy.storm.action == StormAction::Throttle {
@@ -216,7 +216,7 @@ impl Drop for Generation {
         }
         // Gone already, unless the warden was killed or had no right to.
         if let Some(Err(error)) = self.group.as_ref().map(GroupReader::remove) {
-            tracing::warn!(%error, "a cgroup is left");
+            tracing::warn!(%error, "a cgroup could not be removed");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Finding the real Python behind a version manager's shim, a virtualenv or a link, and what of the host it needs.
 
 use std::collections::BTreeSet;
+use std::env;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -27,6 +29,12 @@ pub enum InterpreterError {
         program: PathBuf,
         /// Why not.
         source: std::io::Error,
+    },
+    /// It is to be looked up where there is nothing to look in.
+    #[error("cannot look up {}: PATH is not set", program.display())]
+    NoPath {
+        /// What was asked for.
+        program: PathBuf,
     },
     /// It ended with an error.
     #[error("{} does not work: {said}", program.display())]
@@ -76,6 +84,9 @@ impl InterpreterError {
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::Start { .. } => "install python3, or name an interpreter (--python PATH)".to_owned(),
+            Self::NoPath { .. } => {
+                "set PATH, or name the interpreter by its path (--python /usr/bin/python3)".to_owned()
+            }
             Self::Broken { .. } | Self::NotPython { .. } => {
                 "name a working interpreter (--python PATH); with a version manager, choose a version first"
                     .to_owned()
@@ -104,6 +115,8 @@ pub struct Interpreter {
     executable: PathBuf,
     version: (u32, u32),
     needs: Vec<PathBuf>,
+    /// `sys.path`, as far as it exists.
+    path: Vec<PathBuf>,
 }
 
 impl Interpreter {
@@ -112,6 +125,11 @@ impl Interpreter {
     /// # Errors
     /// [`InterpreterError`].
     pub fn probe(program: &Path) -> Result<Self, InterpreterError> {
+        let is_looked_up = !program.as_os_str().as_bytes().contains(&b'/');
+        // The C library has a default of its own, but an interpreter cannot find itself without the variable.
+        if is_looked_up && env::var_os("PATH").is_none_or(|path| path.is_empty()) {
+            return Err(InterpreterError::NoPath { program: program.to_owned() });
+        }
         let output = Command::new(program)
             .args(["-I", "-c", PROBE])
             .stdin(Stdio::null())
@@ -137,7 +155,8 @@ impl Interpreter {
                 return Err(InterpreterError::Hidden { path: path.clone(), private });
             }
         }
-        Ok(Self { executable: probe.executable, version: probe.version, needs })
+        let path = probe.path.into_iter().filter(|path| path.is_dir()).collect();
+        Ok(Self { executable: probe.executable, version: probe.version, needs, path })
     }
 
     /// The real program.
@@ -150,6 +169,11 @@ impl Interpreter {
     #[must_use]
     pub fn version(&self) -> (u32, u32) {
         self.version
+    }
+
+    /// Where it looks for modules, the installed packages included.
+    pub(super) fn path(&self) -> &[PathBuf] {
+        &self.path
     }
 
     /// Directories of the host that it needs beyond what every sandbox sees.

@@ -20,6 +20,7 @@ use zeroboot_isolation::seal::{Missing, Namespace, Reading, Seal, SealError};
 
 use super::error::SpawnError;
 use super::generation::Generation;
+use super::limit::{self, LimitMet};
 use super::meter::Measured;
 use super::metrics::{Ending, Flight, Resident};
 use super::outcome::{Times, steps};
@@ -64,6 +65,8 @@ pub(super) struct Live {
     pub(super) emptied: Emptied,
     pub(super) memory_account: MemoryAccount,
     pub(super) measured: Option<Measured>,
+    /// What it had used up when it was measured.
+    pub(super) used_up: Vec<LimitMet>,
     /// How long it was measured: an honest sandbox waits meanwhile.
     measuring: Duration,
     /// Whether it has said that its work is over.
@@ -131,6 +134,7 @@ impl Live {
             emptied: Emptied::default(),
             memory_account: MemoryAccount::default(),
             measured: None,
+            used_up: Vec::new(),
             measuring: Duration::ZERO,
             work_done: false,
             answer: Vec::new(),
@@ -291,7 +295,7 @@ impl Live {
                 error!(
                     pid = self.pid(),
                     cause = words::of_step(failure),
-                    "a sandbox is not sealed, and has left"
+                    "a sandbox could not be sealed, and has exited"
                 );
                 Err(SpawnError::Hardening(failure))
             }
@@ -346,6 +350,7 @@ impl Live {
         }
         let begun = monotonic_ns();
         self.measured = self.look(self.memory_account);
+        self.used_up = self.used_up();
         self.measuring = since(monotonic_ns(), begun);
         if let Some(channel) = &self.channel {
             // A process that does not wait for the word has gone.
@@ -357,6 +362,14 @@ impl Live {
     pub(super) fn look(&self, account: MemoryAccount) -> Option<Measured> {
         let measured = self.generation.meter().measure(self.pid()?, account);
         measured.filter(|_| self.has_its_number())
+    }
+
+    fn used_up(&self) -> Vec<LimitMet> {
+        let Some(pid) = self.pid().filter(|_| self.memory_account != MemoryAccount::Nothing) else {
+            return Vec::new();
+        };
+        let met = limit::used_up(pid, &self.generation.policy().limits);
+        if self.has_its_number() { met } else { Vec::new() }
     }
 
     /// Whether its number is still its own: then what was opened or read by that was its own as well.

@@ -3,10 +3,11 @@
 //!
 //! Never here: asking the sandbox or the template, and letting a measurement that fails be more than a warning.
 
-use std::fs::read_to_string;
 use std::sync::{Arc, Mutex};
 
 use nix::unistd::Pid;
+use procfs::ProcResult;
+use procfs::process::{Process, Status};
 use tracing::{debug, debug_span, warn};
 use zeroboot_telemetry::{Memory, PageMap, SampleError, Sampler};
 
@@ -52,7 +53,7 @@ impl Meter {
         let model = match baseline {
             Ok(baseline) => sampler.against(Arc::new(baseline)),
             Err(cause) => {
-                warn!("copied memory will not be told from fresh memory: {cause}");
+                warn!("cannot tell copied memory from fresh memory: {cause}");
                 sampler
             }
         };
@@ -108,13 +109,13 @@ fn look(sampler: &mut Sampler, pid: Pid, account: MemoryAccount) -> Result<Optio
 #[non_exhaustive]
 pub enum PageMapError {
     /// It is not a sandbox, or has gone.
-    #[error("process {0} is no sandbox of this machine")]
+    #[error("process {0} is not a sandbox on this machine")]
     NoSandbox(u32),
     /// Its pages are somebody else's.
-    #[error("the pages of process {0} may not be seen")]
+    #[error("no permission to read the pages of process {0}")]
     Hidden(u32),
     /// Looking failed.
-    #[error("process {pid} could not be looked at")]
+    #[error("cannot examine process {pid}")]
     Sample {
         /// Which.
         pid: u32,
@@ -165,7 +166,7 @@ pub fn page_map_of(pid: u32) -> Result<PageMap, PageMapError> {
 fn frozen_places(template: Pid) -> Vec<PublishedPlace> {
     let pid = u32::try_from(template.as_raw()).ok();
     let processes = published().unwrap_or_else(|error| {
-        debug!(error = words::of(&error), "frozen memory is not told by its names");
+        debug!(error = words::of(&error), "frozen memory is shown without its names");
         Vec::new()
     });
     let mut templates = processes.into_iter().flat_map(|process| process.templates);
@@ -174,7 +175,7 @@ fn frozen_places(template: Pid) -> Vec<PublishedPlace> {
 
 /// By the program that it runs, which no sandbox can.
 fn is_warden(pid: u32) -> bool {
-    let program = std::fs::read_link(format!("/proc/{pid}/exe"));
+    let program = process(pid).and_then(|process| process.exe());
     program.is_ok_and(|program| program.to_string_lossy().starts_with("/memfd:zeroboot-warden"))
 }
 
@@ -200,21 +201,25 @@ fn template_below(stage: u32) -> Option<Pid> {
 
 /// See `proc_tid_children(5)`.
 fn children(pid: u32) -> Option<Vec<u32>> {
-    let text = read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-    text.split_ascii_whitespace().map(|number| number.parse().ok()).collect()
+    process(pid).ok()?.task_main_thread().ok()?.children().ok()
 }
 
-/// See `proc_pid_status(5)`.
 fn parent(pid: u32) -> Option<u32> {
-    let status = read_to_string(format!("/proc/{pid}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
+    u32::try_from(status(pid)?.ppid).ok()
 }
 
 /// Its number in each pid namespace that it is in, from this process's on. See `NSpid` in `proc_pid_status(5)`.
-fn numbers(pid: u32) -> Option<Vec<u32>> {
-    let status = read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
-    line.split_ascii_whitespace().map(|number| number.parse().ok()).collect()
+fn numbers(pid: u32) -> Option<Vec<i32>> {
+    status(pid)?.nspid
+}
+
+/// See `proc_pid_status(5)`.
+fn status(pid: u32) -> Option<Status> {
+    process(pid).ok()?.status().ok()
+}
+
+fn process(pid: u32) -> ProcResult<Process> {
+    Process::new(i32::try_from(pid).unwrap_or_default())
 }
 
 fn pid_t(pid: u32) -> Pid {

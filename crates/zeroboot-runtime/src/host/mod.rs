@@ -14,7 +14,7 @@
 //! | `pool` | sandboxes that are made before they are asked for |
 //! | `sandbox`, `live`, `run`, `pump` | one sandbox, from the request to the last byte |
 //! | `storm` | its bursts of page faults: who looks, and what is done |
-//! | `outcome` | what is known afterwards |
+//! | `outcome`, `limit` | what is known afterwards |
 //! | `metrics` | all of it in numbers, for Prometheus |
 //! | `publish` | what there is now, for other processes of the user |
 //! | `examine` | what this host can enforce |
@@ -29,6 +29,7 @@ mod error;
 mod examine;
 mod generation;
 mod interpreter;
+mod limit;
 mod live;
 mod meter;
 mod metrics;
@@ -51,6 +52,7 @@ pub use builder::{Command, Function, Python, TemplateBuilder};
 pub use error::{BuildError, RunError, SpawnError};
 pub use examine::{Finding, HostReport, examine_host};
 pub use interpreter::{Interpreter, InterpreterError};
+pub use limit::LimitMet;
 pub use meter::{PageMapError, page_map_of};
 pub use metrics::prometheus;
 pub use outcome::{

@@ -13,6 +13,7 @@ pub use zeroboot_telemetry::storm::{FaultRate, Kind as StormKind};
 pub use zeroboot_telemetry::{Cpu, Faults, Memory};
 use zeroboot_telemetry::{Kib, PageMap};
 
+use super::limit::LimitMet;
 use crate::protocol::SpawnStamps;
 
 /// How a sandbox ended.
@@ -116,6 +117,9 @@ pub struct Account {
     pub peak: Option<Kib>,
     /// What its cgroup has counted; nothing where it had none.
     pub cgroup: Usage,
+    /// Limits that it has met, as far as that can be seen from outside. What it had used up at the end of its work is not
+    /// looked at where its memory is not.
+    pub limits_met: Vec<LimitMet>,
     /// Its bursts of page faults, in order, the first [`Storm::MOST`] of them. `None` when nobody looked: the policy says so, or
     /// a warning has said why. One that ends within 10 ms has had none.
     pub storms: Option<Vec<Storm>>,
@@ -173,6 +177,9 @@ impl fmt::Display for Account {
         for storm in self.storms.iter().flatten() {
             let Storm { faults, duration, .. } = storm;
             write!(f, ", a storm of {faults} faults in {}", Short(*duration))?;
+        }
+        for limit in &self.limits_met {
+            write!(f, ", met its limit of {}", limit.what())?;
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 use zeroboot_isolation::policy::{
-    Bytes, Cpus, CpusError, Network, Policy, Protection, Rule, StormAction, StormPolicy,
+    Bytes, Cpus, CpusError, Limits, Network, Policy, Protection, Rule, StormAction, StormPolicy,
 };
 
 use crate::words::with_cause;
@@ -69,7 +69,7 @@ impl PolicyFileError {
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
-            Self::Read { .. } => "name a TOML file that can be read, or say strict".to_owned(),
+            Self::Read { .. } => "give a readable TOML file, or strict".to_owned(),
             Self::Line { remedy, .. } => remedy.clone(),
         }
     }
@@ -80,7 +80,7 @@ impl PolicyFileError {
 struct File {
     network: Option<Spanned<String>>,
     #[serde(default)]
-    limits: Limits,
+    limits: LimitsTable,
     #[serde(default)]
     storm: Storm,
     #[serde(default)]
@@ -89,7 +89,7 @@ struct File {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Limits {
+struct LimitsTable {
     pids: Option<Spanned<u64>>,
     files: Option<Spanned<u64>>,
     memory: Option<Spanned<String>>,
@@ -133,10 +133,8 @@ struct Mistake {
     remedy: String,
 }
 
-/// The fewest descriptors and bytes with which a sandbox can start.
+/// The fewest descriptors with which a sandbox can start.
 const LEAST_FILES: u64 = 16;
-const LEAST_TMP: Bytes = Bytes::kibi(64);
-const LEAST_MEMORY: Bytes = Bytes::mebi(1);
 
 /// Reads a policy from a TOML file.
 ///
@@ -158,7 +156,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
         at: error.span().map_or(0, |span| span.start),
         cause: error.message().to_owned(),
         remedy: "network, and the tables [limits] (pids, files, memory, cpus, file-size, tmp), [storm] (action, faults, \
-                 within-ms, calm-faults, calm-ms, throttle-cpus) and [protections] can stand there"
+                 within-ms, calm-faults, calm-ms, throttle-cpus) and [protections] are allowed"
             .to_owned(),
     })?;
     let mut policy = Policy::strict();
@@ -168,11 +166,11 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
             "loopback" => Network::Loopback,
             other => {
                 let cause = format!("there is no network {other:?}");
-                return Err(wrong(&name, cause, "say \"none\" or \"loopback\""));
+                return Err(wrong(&name, cause, "use \"none\" or \"loopback\""));
             }
         };
     }
-    let Limits { pids, files, memory, cpus, file_size, tmp } = file.limits;
+    let LimitsTable { pids, files, memory, cpus, file_size, tmp } = file.limits;
     if let Some(pids) = pids {
         policy = policy.processes(at_least(&pids, 1)?);
     }
@@ -180,7 +178,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
         policy = policy.open_files(at_least(&files, LEAST_FILES)?);
     }
     if let Some(size) = memory {
-        policy = policy.memory(amount(&size, LEAST_MEMORY)?);
+        policy = policy.memory(amount(&size, Limits::LEAST_MEMORY)?);
     }
     if let Some(cpus) = cpus {
         policy = policy.cpus(processors(&cpus)?);
@@ -189,7 +187,7 @@ fn policy(text: &str) -> Result<Policy, Mistake> {
         policy = policy.file_size(amount(&size, Bytes(0))?);
     }
     if let Some(size) = tmp {
-        policy = policy.tmp(amount(&size, LEAST_TMP)?);
+        policy = policy.tmp(amount(&size, Limits::LEAST_TMP)?);
     }
     policy = policy.storm(storm(&file.storm)?);
     for (name, rule) in &file.protections {
@@ -217,7 +215,7 @@ fn action(name: &Spanned<String>) -> Result<StormAction, Mistake> {
     let found = StormAction::ALL.into_iter().find(|action| action.name() == name.as_ref());
     found.ok_or_else(|| {
         let known = StormAction::ALL.map(StormAction::name).join(", ");
-        wrong(name, format!("there is no action {:?}", name.as_ref()), format!("it is one of {known}"))
+        wrong(name, format!("there is no action {:?}", name.as_ref()), format!("use one of {known}"))
     })
 }
 
@@ -228,7 +226,7 @@ fn milliseconds(count: &Spanned<u64>) -> Result<Duration, Mistake> {
 
 fn processors(number: &Spanned<Decimal>) -> Result<Cpus, Mistake> {
     let text = number.as_ref().to_string();
-    text.parse().map_err(|error: CpusError| wrong(number, format!("{text} is {error}"), "say 1.5"))
+    text.parse().map_err(|error: CpusError| wrong(number, format!("{text} is {error}"), "write it as in 1.5"))
 }
 
 fn wrong<T>(place: &Spanned<T>, cause: String, remedy: impl Into<String>) -> Mistake {
@@ -238,20 +236,20 @@ fn wrong<T>(place: &Spanned<T>, cause: String, remedy: impl Into<String>) -> Mis
 fn at_least(count: &Spanned<u64>, least: u64) -> Result<u64, Mistake> {
     let given = *count.as_ref();
     if given < least {
-        return Err(wrong(count, format!("{given} is too few"), format!("say {least} or more")));
+        return Err(wrong(count, format!("{given} is too few"), format!("use {least} or more")));
     }
     Ok(given)
 }
 
 fn amount(text: &Spanned<String>, least: Bytes) -> Result<Bytes, Mistake> {
     let bytes: Bytes =
-        text.as_ref().parse().map_err(|error| wrong(text, format!("{error}"), "say \"64M\""))?;
+        text.as_ref().parse().map_err(|error| wrong(text, format!("{error}"), "write it as in \"64M\""))?;
     if bytes < least {
         let least = least.0 >> 10;
         return Err(wrong(
             text,
             format!("{:?} is too little", text.as_ref()),
-            format!("say \"{least}K\" or more"),
+            format!("use \"{least}K\" or more"),
         ));
     }
     Ok(bytes)
@@ -261,7 +259,7 @@ fn protection(name: &Spanned<String>) -> Result<Protection, Mistake> {
     let found = Protection::ALL.into_iter().find(|protection| protection.name() == name.as_ref());
     found.ok_or_else(|| {
         let known = Protection::ALL.map(Protection::name).join(", ");
-        wrong(name, format!("there is no protection {:?}", name.as_ref()), format!("it is one of {known}"))
+        wrong(name, format!("there is no protection {:?}", name.as_ref()), format!("use one of {known}"))
     })
 }
 
@@ -269,7 +267,7 @@ fn rule_of(name: &Spanned<String>) -> Result<Rule, Mistake> {
     let found = Rule::ALL.into_iter().find(|rule| rule.name() == name.as_ref());
     found.ok_or_else(|| {
         let known = Rule::ALL.map(Rule::name).join(", ");
-        wrong(name, format!("there is no rule {:?}", name.as_ref()), format!("it is one of {known}"))
+        wrong(name, format!("there is no rule {:?}", name.as_ref()), format!("use one of {known}"))
     })
 }
 

@@ -210,6 +210,17 @@ impl Recipe {
         }
     }
 
+    /// Where imports of the warm-up look for modules.
+    pub(super) fn searched(&self) -> Vec<PathBuf> {
+        let Kind::Python { interpreter, site, .. } = &self.kind else { return Vec::new() };
+        let is_installed = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            matches!(name, Some("site-packages" | "dist-packages"))
+        };
+        let path = interpreter.path().iter().filter(|path| *site == Site::Imported || !is_installed(path));
+        path.cloned().collect()
+    }
+
     /// The file to run at warm-up, if there is one.
     pub(super) fn warm_file(&self) -> Option<PathBuf> {
         match &self.kind {

@@ -12,6 +12,7 @@ use zeroboot_isolation::cgroup::CpuTime;
 use zeroboot_telemetry::{Cpu, Faults, Kib};
 
 use super::error::RunError;
+use super::limit::LimitMet;
 use super::live::{Kill, Live};
 use super::metrics::Ending;
 use super::outcome::{Account, Outcome, Status};
@@ -224,6 +225,8 @@ impl Run {
         let usage = self.live.exit.map(|exit| exit.usage);
         let mut measured = self.live.measured.take();
         let times = self.live.times(self.stdout.first());
+        let refused = (counted.refused_processes > Some(0)).then_some(LimitMet::Processes);
+        let limits_met = refused.into_iter().chain(std::mem::take(&mut self.live.used_up)).collect();
         let account = Account {
             storms: self.storms.finish(&self.live, measured.as_ref(), times.spawn),
             times,
@@ -239,6 +242,7 @@ impl Run {
                 .unwrap_or_default(),
             peak: usage.map(|usage| Kib(usage.peak_resident_kib)),
             cgroup: counted,
+            limits_met,
         };
         if let Some(flight) = self.live.flight.take() {
             flight.land(status, &account);

@@ -73,7 +73,7 @@ impl ViewError {
     #[must_use]
     pub fn remedy(&self) -> String {
         match self {
-            Self::Source { .. } => "check the path, and that you may look at it".to_owned(),
+            Self::Source { .. } => "check the path and its permissions".to_owned(),
             Self::Special(_) => "show a file or a directory".to_owned(),
             Self::NotAbsolute(_) => "give a place such as /data (--ro PATH:/data)".to_owned(),
             Self::Private { .. } | Self::System { .. } => {

@@ -67,12 +67,13 @@ impl Report {
             Self::Emptied(Emptied { orphans, counted }) => {
                 words[0] = 4;
                 words[1..6].copy_from_slice(&usage_words(orphans));
-                words[6..11].copy_from_slice(&[
+                words[6..12].copy_from_slice(&[
                     counted.memory_peak.map_or(UNKNOWN, |peak| peak.0),
                     counted.oom_kills.unwrap_or(UNKNOWN),
                     counted.throttled.map_or(UNKNOWN, nanoseconds),
                     counted.cpu.map_or(UNKNOWN, |cpu| nanoseconds(cpu.user)),
                     counted.cpu.map_or(UNKNOWN, |cpu| nanoseconds(cpu.system)),
+                    counted.refused_processes.unwrap_or(UNKNOWN),
                 ]);
             }
         }
@@ -92,12 +93,13 @@ impl Report {
             Some([3, status, at, a, b, c, d, e, ..]) => {
                 Ok(Self::Exited(Exit { status: status_of(status), usage: usage_of([a, b, c, d, e]) }, at))
             }
-            Some([4, a, b, c, d, e, peak, kills, throttled, user, system, _]) => {
+            Some([4, a, b, c, d, e, peak, kills, throttled, user, system, refused]) => {
                 let known = |number| Some(number).filter(|number| *number != UNKNOWN);
                 let time = |number| known(number).map(Duration::from_nanos);
                 let counted = Usage {
                     memory_peak: known(peak).map(Bytes),
                     oom_kills: known(kills),
+                    refused_processes: known(refused),
                     throttled: time(throttled),
                     cpu: time(user).zip(time(system)).map(|(user, system)| CpuTime { user, system }),
                 };

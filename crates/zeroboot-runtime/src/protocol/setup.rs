@@ -156,7 +156,7 @@ pub struct TemplateSetup {
     pub own_user: bool,
     /// Limit of open descriptors.
     pub open_files: u64,
-    /// Limit of processes, where there is a user id of its own.
+    /// Limit of processes, where there is a user id of its own; one more than the policy's where a cgroup bounds them too.
     pub processes: u64,
     /// Limit of a file's size, in bytes.
     pub file_bytes: Option<u64>,
@@ -181,13 +181,15 @@ impl TemplateSetup {
     #[must_use]
     pub fn new(policy: &Policy, ids: IdMap, group: Option<Controllers>, rehearsal: usize) -> Self {
         let limits = &policy.limits;
-        let bounded = group.is_some_and(|group| group.has(Controller::Memory));
+        let bounds = |controller| group.is_some_and(|group| group.has(controller));
+        // The cgroup counts what it refuses, and the limit of a user does not: the cgroup is to be met first.
+        let spare = u64::from(bounds(Controller::Pids));
         Self {
             own_user: ids != IdMap::Single,
             open_files: limits.open_files,
-            processes: limits.processes,
+            processes: limits.processes.saturating_add(spare),
             file_bytes: limits.file_size.map(|size| size.0),
-            memory_bytes: limits.memory.filter(|_| !bounded).map(|size| size.0),
+            memory_bytes: limits.memory.filter(|_| !bounds(Controller::Memory)).map(|size| size.0),
             leaves: group.is_some(),
             protections: policy.protections.to_bits(),
             loopback: policy.network == Network::Loopback,

@@ -37,7 +37,7 @@ pub enum TwinError {
     #[error("cannot make a socket for another process of the template")]
     Socket(#[source] Errno),
     /// Telling host or warden of it.
-    #[error("the {peer} cannot be told of another process of the template")]
+    #[error("cannot announce another process of the template to the {peer}")]
     Tell {
         /// Whom.
         peer: &'static str,

@@ -75,7 +75,7 @@ struct Handle {
 #[non_exhaustive]
 pub enum PoolError {
     /// What wakes its thread.
-    #[error("cannot make the alarm of the pool")]
+    #[error("cannot make the timer of the pool")]
     Alarm(#[source] Errno),
     /// Its thread.
     #[error("cannot start the thread of the pool")]

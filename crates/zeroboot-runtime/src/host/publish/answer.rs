@@ -42,7 +42,7 @@ pub struct Publisher {
 #[non_exhaustive]
 pub enum PublishError {
     /// Somebody in this process does it already.
-    #[error("this process publishes already")]
+    #[error("this process already publishes")]
     Already,
     /// The place of the socket.
     #[error(transparent)]
@@ -71,7 +71,9 @@ impl PublishError {
     #[must_use]
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Self::Already => Some("keep the first publisher for as long as others are to see".to_owned()),
+            Self::Already => {
+                Some("keep the first Publisher for as long as this process should be visible".to_owned())
+            }
             Self::Directory(error) => error.remedy(),
             Self::Listen { .. } => {
                 Some("set XDG_RUNTIME_DIR to a shorter path, or one that can be written to".to_owned())
@@ -122,7 +124,7 @@ impl Drop for Publisher {
             let _ = thread.join();
         }
         if let Err(error) = std::fs::remove_file(&self.path) {
-            debug!(%error, path = %self.path.display(), "a socket is left");
+            debug!(%error, path = %self.path.display(), "a socket could not be removed");
         }
     }
 }
@@ -161,14 +163,14 @@ fn serve(listener: &UnixListener, stopped: &PipeReader) {
         match wait(listener, PollFlags::POLLIN, stopped, None) {
             Ok(Ready::Stopped) => return,
             Ok(Ready::There | Ready::Late) => {}
-            Err(errno) => return debug!(%errno, "nothing is published any more"),
+            Err(errno) => return debug!(%errno, "publishing has stopped"),
         }
         let answered = match listener.accept() {
             Ok((stream, _)) => answer(stream, stopped),
             Err(error) => Err(error),
         };
         if let Err(error) = answered {
-            debug!(%error, "a reader has no answer");
+            debug!(%error, "a reader got no answer");
         }
     }
 }

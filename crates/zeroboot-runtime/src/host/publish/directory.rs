@@ -28,7 +28,7 @@ pub enum DirectoryError {
         source: io::Error,
     },
     /// It is not this user's alone.
-    #[error("the directory {} is open to others", .0.display())]
+    #[error("other users can access the directory {}", .0.display())]
     Open(PathBuf),
 }
 
@@ -40,7 +40,7 @@ impl DirectoryError {
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
             Self::Nowhere | Self::Make { .. } => {
-                "set XDG_RUNTIME_DIR to a directory of this user's, as a login does".to_owned()
+                "set XDG_RUNTIME_DIR to a directory that belongs to this user, as a login does".to_owned()
             }
             Self::Open(path) => {
                 format!("remove {}, or make it this user's alone (chmod 700)", path.display())

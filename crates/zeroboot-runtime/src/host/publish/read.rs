@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
+use procfs::process::Process;
 use tracing::debug;
 
 use super::directory::run_time_directory;
@@ -71,7 +72,7 @@ pub fn published() -> Result<Vec<PublishedProcess>, PublishedError> {
 
 /// Removes the sockets of processes that are gone, without asking those that live.
 pub(super) fn clear(directory: &Path) {
-    let is_gone = |pid: u32| !Path::new("/proc").join(pid.to_string()).exists();
+    let is_gone = |pid: u32| !i32::try_from(pid).is_ok_and(|pid| Process::new(pid).is_ok());
     for (pid, socket) in sockets(directory).into_iter().flatten() {
         // It may live in another pid namespace.
         if is_gone(pid) && matches!(open(&socket), Err(Errno::ECONNREFUSED)) {
@@ -99,7 +100,7 @@ fn ask(socket: &Path) -> Option<PublishedProcess> {
     match heard {
         Ok(process) => Some(process),
         Err(error) => {
-            debug!(%error, path = %socket.display(), "a process has no answer");
+            debug!(%error, path = %socket.display(), "a process did not answer");
             // Whoever has such a name listens, or is dead.
             if error.kind() == ErrorKind::ConnectionRefused {
                 remove(socket);

@@ -96,7 +96,7 @@ enum BlindError {
     Leaf(#[source] std::io::Error),
     #[error(transparent)]
     Count(#[from] CountError),
-    #[error("no alarm can be made")]
+    #[error("no timer can be made")]
     Alarm(#[source] Errno),
     #[error("no thread can be started")]
     Thread(#[source] std::io::Error),
@@ -136,7 +136,7 @@ impl Lookout {
                 }
                 Err(error) if error.is_of_an_end() => Stage::Over,
                 Err(error) => {
-                    warn!(pid, error = words::of(&error), "a sandbox is not looked at for storms");
+                    warn!(pid, error = words::of(&error), "a sandbox is not watched for storms");
                     Stage::Blind
                 }
             },

@@ -44,7 +44,7 @@ pub(super) fn enrol(watched: &Arc<Watched>) -> Result<(), std::io::Error> {
 fn look_out() {
     let machine = MachineFaults::open();
     if let Err(error) = &machine {
-        debug!(error = words::of(error), "each sandbox is looked at for itself");
+        debug!(error = words::of(error), "each sandbox is watched by itself");
     }
     let mut watched: Vec<Weak<Watched>> = Vec::new();
     loop {

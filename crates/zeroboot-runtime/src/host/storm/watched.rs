@@ -61,7 +61,7 @@ impl Watched {
             Some(Err(error)) => {
                 state.counter = None;
                 if !is_end(&error) {
-                    warn!(error = words::of(&error), "a sandbox is not looked at any more");
+                    warn!(error = words::of(&error), "a sandbox is no longer watched");
                 }
                 return;
             }
