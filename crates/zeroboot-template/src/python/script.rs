@@ -115,9 +115,9 @@ unsafe fn live(api: &Api, functions: &Functions, mut ending: Ending) -> ! {
             // SAFETY: the same.
             unsafe { (api.drop)(prepared) };
         }
-        let be_measured = || SANDBOX.with_borrow(|sandbox| sandbox.as_ref().map(Sandbox::be_measured));
+        let be_measured = || SANDBOX.with_borrow(|sandbox| sandbox.iter().for_each(Sandbox::be_measured));
         // SAFETY: this is the end of the script, and an exception is set or not.
-        let status = unsafe { ending.end(api, || drop(be_measured())) };
+        let status = unsafe { ending.end(api, be_measured) };
         zeroboot_fork::leave(status.to_le_bytes()[0]);
     }
 }
