@@ -106,6 +106,10 @@ pub(crate) struct RunOptions {
     /// A file to run in the template after the imports; scripts import from it as `warm`.
     #[arg(long, value_name = "FILE")]
     pub(crate) warm: Option<PathBuf>,
+    /// A variable of the warm-up's environment, for libraries that read it when they are imported; goes before what a template
+    /// sets itself (OMP_NUM_THREADS=1 and others, docs/packages.md).
+    #[arg(long, value_name = "K=V", value_parser = variable)]
+    pub(crate) warm_env: Vec<(String, String)>,
     /// Fresh heap in huge pages: for scripts that allocate many MiB at once.
     #[arg(long)]
     pub(crate) huge_heap: bool,

@@ -477,7 +477,7 @@ fn library_threads() -> Result<(), Failed> {
     let template = Template::python()
         .interpreter(python)
         .import("numpy")
-        .warm_up_variable("OPENBLAS_NUM_THREADS", "4")
+        .warm_environment("OPENBLAS_NUM_THREADS", "4")
         .build();
     refused(template, &["thread", "OPENBLAS_NUM_THREADS"])
 }

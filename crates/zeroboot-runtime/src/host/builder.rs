@@ -111,9 +111,11 @@ impl<What> TemplateBuilder<What> {
         self
     }
 
-    /// Sets a variable for the warm-up. Sandboxes have an environment of their own.
+    /// Sets a variable of the warm-up's environment, in which a Python template already has what keeps the usual libraries from
+    /// starting threads (`OMP_NUM_THREADS=1` and others, `docs/packages.md`): this goes first. Sandboxes have an environment of
+    /// their own, and Python's own variables (`PYTHONPATH` and the like) do not count in a warm-up.
     #[must_use]
-    pub fn warm_up_variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn warm_environment(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
     }
