@@ -107,7 +107,9 @@ fn remedies_for(threads: &[Thread], mappings: &Mappings) -> Vec<ThreadRemedy> {
         name: name.trim_end_matches('\n'),
         loads: &|hint| mappings.load(hint),
         has: &|name, value| {
-            environment.split(|byte| *byte == 0).any(|variable| variable == format!("{name}={value}").as_bytes())
+            environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == format!("{name}={value}").as_bytes())
         },
     };
     process.remedies(threads)

@@ -29,9 +29,13 @@ pub enum ThreadRemedy {
 impl fmt::Display for ThreadRemedy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Variable { name, value, .. } => write!(f, "set {name}={value} in the template's environment"),
+            Self::Variable { name, value, .. } => {
+                write!(f, "set {name}={value} in the template's environment")
+            }
             Self::Later { library } => write!(f, "use {library} only after the fork"),
-            Self::Join => f.write_str("join them before the end of the warm-up, or start them after the fork"),
+            Self::Join => {
+                f.write_str("join them before the end of the warm-up, or start them after the fork")
+            }
         }
     }
 }
@@ -114,7 +118,8 @@ impl Process<'_> {
                 remedies.push(remedy);
             }
         }
-        remedies
+        // Without a name a thread may well be of a library that the others have given away.
+        if remedies.is_empty() { vec![ThreadRemedy::Join] } else { remedies }
     }
 
     fn remedies_of(&self, thread: &Thread) -> Vec<ThreadRemedy> {
@@ -127,8 +132,10 @@ impl Process<'_> {
         if known.is_empty() {
             known = LIBRARIES.iter().filter(named).filter(|library| library.file.is_empty()).collect();
         }
-        let remedies: Vec<_> = known.into_iter().filter_map(|library| self.remedy(library)).collect();
-        if remedies.is_empty() { vec![ThreadRemedy::Join] } else { remedies }
+        if known.is_empty() && thread.name != self.name {
+            return vec![ThreadRemedy::Join];
+        }
+        known.into_iter().filter_map(|library| self.remedy(library)).collect()
     }
 
     fn remedy(&self, library: &Library) -> Option<ThreadRemedy> {
@@ -168,10 +175,7 @@ mod tests {
             ("tokio-runtime-w", "use the library that uses tokio only after the fork"),
             ("grpc_global_tim", "use gRPC only after the fork"),
             ("jemalloc_bg_thd", "set MALLOC_CONF=background_thread:false in the template's environment"),
-            (
-                "Thread-1 (work)",
-                "join them before the end of the warm-up, or start them after the fork",
-            ),
+            ("Thread-1 (work)", "join them before the end of the warm-up, or start them after the fork"),
         ] {
             // What else is loaded has nothing to do with it.
             assert_eq!(texts(&[thread], &["openblas"], &[]), [expected]);
@@ -193,7 +197,13 @@ mod tests {
     fn what_is_set_already_is_no_remedy() {
         let join = "join them before the end of the warm-up, or start them after the fork";
         assert_eq!(texts(&["python3"], &["openblas"], &VARIABLES), [join]);
-        assert_eq!(texts(&["jemalloc_bg_thd"], &["libarrow"], &VARIABLES), ["use pyarrow only after the fork"]);
+        assert_eq!(
+            texts(&["jemalloc_bg_thd"], &["libarrow"], &VARIABLES),
+            ["use pyarrow only after the fork"]
+        );
+        let xla = "use XLA (of jax or TensorFlow) only after the fork";
+        assert_eq!(texts(&["tf_XLAEigen", "python3"], &["openblas"], &VARIABLES), [xla]);
+        assert_eq!(texts(&["tf_XLAEigen", "Thread-1"], &[], &[]), [xla, join]);
         let four = [("OPENBLAS_NUM_THREADS", "4")];
         assert_eq!(
             texts(&["python3"], &["openblas"], &four),

@@ -21,14 +21,16 @@ fn line(finding: &Finding) -> String {
 fn remedy(remedy: &ThreadRemedy) -> String {
     match remedy {
         ThreadRemedy::Variable { library, name, value } => format!(
-            "give the warm-up {name}={value} (--warm-env {name}={value}, or warm_environment), or use {library} in the \
-             script instead of at warm-up"
+            "give the warm-up {name}={value} (--warm-env {name}={value}, or warm_environment), or use {library}, or what \
+             imports it, in the script instead of at warm-up"
         ),
         ThreadRemedy::Later { library } => format!(
             "use {library}, or what imports it, in the script instead of at warm-up (--import, --warm): it starts \
              threads whatever is set"
         ),
-        ThreadRemedy::Join => "join them before the end of the warm-up, or start them in the script".to_owned(),
+        ThreadRemedy::Join => {
+            "join them before the end of the warm-up, or start them in the script".to_owned()
+        }
         // A kind that this program does not know speaks for itself.
         other => other.to_string(),
     }
@@ -40,7 +42,8 @@ mod tests {
 
     #[test]
     fn a_line_has_its_remedy_after_the_last_semicolon() {
-        let variable = ThreadRemedy::Variable { library: "OpenBLAS", name: "OPENBLAS_NUM_THREADS", value: "1" };
+        let variable =
+            ThreadRemedy::Variable { library: "OpenBLAS", name: "OPENBLAS_NUM_THREADS", value: "1" };
         let remedies = vec![variable, ThreadRemedy::Later { library: "polars" }];
         let report = Report { findings: vec![Finding::Threads { threads: Vec::new(), remedies }] };
         let text = words(&report);
@@ -49,8 +52,8 @@ mod tests {
         assert_eq!(
             remedy,
             "give the warm-up OPENBLAS_NUM_THREADS=1 (--warm-env OPENBLAS_NUM_THREADS=1, or warm_environment), or use \
-             OpenBLAS in the script instead of at warm-up, and use polars, or what imports it, in the script instead of \
-             at warm-up (--import, --warm): it starts threads whatever is set"
+             OpenBLAS, or what imports it, in the script instead of at warm-up, and use polars, or what imports it, in \
+             the script instead of at warm-up (--import, --warm): it starts threads whatever is set"
         );
     }
 }
