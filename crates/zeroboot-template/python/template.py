@@ -78,7 +78,7 @@ def name_threads():
     for thread in sys.modules["threading"].enumerate():
         try:
             with open("/proc/self/task/%d/comm" % thread.native_id, "wb", buffering=0) as name:
-                name.write(thread.name.encode()[:15])
+                name.write(thread.name.encode("utf-8", "replace")[:15])
         except (OSError, TypeError):
             # It has ended; or it was not started by this module, and has no number.
             pass
@@ -101,11 +101,15 @@ class TakingDown:
     """Equal to such a handler: to say so is the only way to learn which there are."""
 
     def __eq__(self, handler):
-        module, name = getattr(handler, "__module__", None), getattr(handler, "__qualname__", None)
-        if module is None and name == "cleanup":
-            # Empties the caches of `typing`: that of libraries which are bound by nanobind has no module.
-            return getattr(getattr(handler, "__code__", None), "co_filename", None) == "<internal>"
-        return (module, name) in TAKING_DOWN
+        try:
+            module, name = handler.__module__, handler.__qualname__
+            if module is None and name == "cleanup":
+                # Empties the caches of `typing`: that of libraries which are bound by nanobind has no module.
+                return handler.__code__.co_filename == "<internal>"
+            return (module, name) in TAKING_DOWN
+        except Exception:
+            # What is no function may answer as it likes.
+            return False
 
     __hash__ = None
 

@@ -231,8 +231,8 @@ impl TemplateBuilder<Python> {
     /// will write: each fork copies that memory at once, instead of page by page when it is written.
     ///
     /// It should do what all scripts do and no more, since what it writes is copied for every one of them. The default
-    /// prints a line. What it prints is lost. A rehearsal that fails, or takes longer than ten seconds, teaches nothing: a
-    /// warning says so, and [`Template::copied_pages`] is `None`.
+    /// prints a line. What it prints is lost, and no exit handler runs at its end. A rehearsal that fails, or takes longer
+    /// than ten seconds, teaches nothing: a warning says so, and [`Template::copied_pages`] is `None`.
     #[must_use]
     pub fn rehearsal(mut self, code: impl Into<String>) -> Self {
         self.what.rehearsal = code.into();
