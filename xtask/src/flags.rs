@@ -76,6 +76,11 @@ xflags::xflags! {
             /// Handed to the comparison as they are; `cargo xtask bench --help` lists them.
             repeated args: OsString
         }
+        /// Import the packages that people use, at warm-up and in a script, as root and as an ordinary user, and print a table.
+        ///
+        /// Installs them into a virtual environment in target/venvs once (2 GB). An import that fails for another reason than a
+        /// known one is a failure.
+        cmd packages {}
         /// All that a change must pass: format, tidy, clippy, the README's test command, the attacks, hostile programs, `vm --brief`, documentation.
         cmd ci {}
         /// Check the project's own rules, which no lint knows: layers, unsafe, child-side code, sizes.

@@ -1,24 +1,18 @@
 //! `cargo xtask hostile`: builds the program that runs hostile programs made by chance, and starts it as root, as an ordinary
 //! user, or as both, one after the other.
 //!
-//! The ordinary user gets a copy of the program in a directory of its own, since the project may lie where only its owner
-//! may look. What breaks a promise is left in `target/hostile`.
+//! What breaks a promise is left in `target/hostile`.
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail};
 
 use crate::flags::Hostile;
-
-/// The ordinary user: nobody's number, without groups.
-const ORDINARY: u32 = 1001;
-
-/// Where the ordinary user's programs are.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+use crate::ordinary::Place;
 
 /// Whom it runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,17 +77,10 @@ fn start(mut command: Command, asked: &Hostile, save: &Path) -> anyhow::Result<b
 
 fn as_ordinary_user(program: &Path, asked: &Hostile, save: &Path) -> anyhow::Result<bool> {
     let place = Place::new(program)?;
-    let mut command = Command::new("setpriv");
-    let id = ORDINARY.to_string();
-    command
-        .args(["--reuid", &id, "--regid", &id, "--clear-groups", "--inh-caps=-all"])
-        .arg(place.program())
-        .env_clear()
-        .envs([("PATH", PATH.as_ref()), ("HOME", place.0.as_os_str())])
-        .envs(std::env::var_os("TERM").map(|terminal| ("TERM", terminal)))
-        .current_dir(&place.0);
-    let result = start(command, asked, &place.found());
-    for entry in fs::read_dir(place.found()).into_iter().flatten().flatten() {
+    let found = place.directory().join("found");
+    // Programs that have broken a promise.
+    let result = start(place.command(), asked, &found);
+    for entry in fs::read_dir(found).into_iter().flatten().flatten() {
         let kept = save.join(entry.file_name());
         fs::create_dir_all(save)
             .and_then(|()| fs::copy(entry.path(), &kept))
@@ -101,41 +88,6 @@ fn as_ordinary_user(program: &Path, asked: &Hostile, save: &Path) -> anyhow::Res
         eprintln!("kept: {}", kept.display());
     }
     result
-}
-
-/// A directory of the ordinary user's, which is gone afterwards.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(program: &Path) -> anyhow::Result<Self> {
-        let place = Self(std::env::temp_dir().join(format!("zeroboot-hostile-{}", std::process::id())));
-        let prepare = || {
-            fs::create_dir(&place.0)?;
-            fs::set_permissions(&place.0, fs::Permissions::from_mode(0o700))?;
-            fs::copy(program, place.program())?;
-            chown(place.program(), Some(ORDINARY), Some(ORDINARY))?;
-            chown(&place.0, Some(ORDINARY), Some(ORDINARY))
-        };
-        prepare().with_context(|| format!("cannot prepare {}", place.0.display()))?;
-        Ok(place)
-    }
-
-    fn program(&self) -> PathBuf {
-        self.0.join("zeroboot-hostile")
-    }
-
-    /// Where the programs go that have broken a promise.
-    fn found(&self) -> PathBuf {
-        self.0.join("found")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("{} stays: {error}", self.0.display());
-        }
-    }
 }
 
 /// What is handed on.

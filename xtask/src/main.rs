@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `attack`, `hostile`, `vm`, `bench`, `ci` and `tidy`.
+//! The project's own commands: `cargo xtask test`, `attack`, `hostile`, `vm`, `bench`, `packages`, `ci` and `tidy`.
 //!
 //! One file per command. Nothing here is needed to use Zeroboot, and nothing of Zeroboot is linked in: the commands
 //! start cargo, and read sources and metadata.
@@ -10,7 +10,9 @@ mod bench;
 mod ci;
 mod flags;
 mod hostile;
+mod ordinary;
 mod output;
+mod packages;
 mod test;
 mod tidy;
 mod venv;
@@ -44,6 +46,7 @@ fn run() -> anyhow::Result<ExitCode> {
         XtaskCmd::Hostile(asked) => hostile::run(&project_root()?, &asked),
         XtaskCmd::Vm(asked) => vm::run(&project_root()?, asked.selection()?, asked.user.as_deref()),
         XtaskCmd::Bench(bench) => bench::run(&project_root()?, &bench.args),
+        XtaskCmd::Packages(_) => packages::run(&project_root()?),
         XtaskCmd::Ci(_) => ci::run(&project_root()?),
         XtaskCmd::Tidy(_) => tidy::run(&project_root()?),
         XtaskCmd::Help(_) => {

@@ -12,6 +12,8 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::packages::PACKAGES;
+
 /// What an environment is for.
 #[derive(Debug, Clone, Copy)]
 struct Needs {
@@ -27,6 +29,15 @@ struct Needs {
 pub(crate) fn scientific(root: &Path) -> anyhow::Result<PathBuf> {
     let needs = Needs { packages: &["numpy", "pandas", "psutil"], modules: "numpy, pandas, psutil" };
     prepared(root.join("target/venvs/scientific"), needs)
+}
+
+/// The directory of an environment with the packages that people use, of which [`packages`](crate::packages) makes a table.
+///
+/// # Errors
+/// Why there is none, in one line.
+pub(crate) fn packages(root: &Path) -> anyhow::Result<PathBuf> {
+    let needs = Needs { packages: &PACKAGES, modules: "numpy, pandas, jax" };
+    prepared(root.join("target/venvs/packages"), needs)
 }
 
 /// The directory of an environment with the tool that boots a kernel on this machine's file tree.

@@ -113,6 +113,10 @@ pub(crate) struct RunOptions {
     /// Run this file in the template after the imports; scripts import from it as `warm`.
     #[arg(long, value_name = "FILE")]
     pub(crate) warm: Option<PathBuf>,
+    /// Set a variable of the warm-up's environment, for libraries that read it when they are imported. It overrides what a
+    /// template sets itself, such as OMP_NUM_THREADS=1 (docs/packages.md).
+    #[arg(long, value_name = "K=V", value_parser = variable)]
+    pub(crate) warm_env: Vec<(String, String)>,
     /// Serve fresh heap in huge pages, for scripts that allocate many MiB at once.
     #[arg(long)]
     pub(crate) huge_heap: bool,

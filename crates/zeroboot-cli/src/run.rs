@@ -84,6 +84,9 @@ fn build(options: &RunOptions, policy: Policy) -> Result<Sandboxes, Failure> {
     if let Some(file) = &options.warm {
         builder = builder.warm_file(file);
     }
+    for (name, value) in &options.warm_env {
+        builder = builder.warm_environment(name, value);
+    }
     for text in &options.ro {
         builder = match view(text) {
             (path, None) => builder.read_only(path),

@@ -4,6 +4,7 @@ Started by the host as `python3 -c`; the arguments are the sandboxes' PATH and t
 control, link, the library, this file and, if there is one, a file to run after the imports.
 """
 
+import atexit
 import linecache
 import marshal
 import os
@@ -56,6 +57,7 @@ def load_and_warm_up():
         if len(fds) > 4:
             fail = library.fail_file
             run_warm_file(fds[4])
+        atexit.unregister(TakingDown())
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException as error:
@@ -70,6 +72,47 @@ def load_and_warm_up():
 
 def has_one_thread():
     return len(os.listdir("/proc/self/task")) == 1
+
+
+def name_threads():
+    """Gives the kernel the names of Python's threads, for the audit to tell them: the interpreter does so from 3.14 on."""
+    for thread in sys.modules["threading"].enumerate():
+        try:
+            with open("/proc/self/task/%d/comm" % thread.native_id, "wb", buffering=0) as name:
+                name.write(thread.name.encode("utf-8", "replace")[:15])
+        except (OSError, TypeError):
+            # It has ended; or it was not started by this module, and has no number.
+            pass
+
+
+# Exit handlers that take down what ends with the process, and so would have every sandbox write all over its memory, for nothing:
+# by module and name. All others run in each sandbox at its end, as outside: they may flush what the script has written.
+TAKING_DOWN = (
+    # Clears caches, and ends backends.
+    ("jax._src.api", "clean_up"),
+    # Collects garbage.
+    ("jaxlib._jax", "collect_garbage"),
+    ("jaxlib.xla_extension", "collect_garbage"),
+    # Frees blocks that Pillow keeps to use them again.
+    ("PIL._imaging", "clear_cache"),
+)
+
+
+class TakingDown:
+    """Equal to such a handler: to say so is the only way to learn which there are."""
+
+    def __eq__(self, handler):
+        try:
+            module, name = handler.__module__, handler.__qualname__
+            if module is None and name == "cleanup":
+                # Empties the caches of `typing`: that of libraries which are bound by nanobind has no module.
+                return handler.__code__.co_filename == "<internal>"
+            return (module, name) in TAKING_DOWN
+        except Exception:
+            # What is no function may answer as it likes.
+            return False
+
+    __hash__ = None
 
 
 def flush_what_can_be():
@@ -91,6 +134,8 @@ exec(compile(library.settings(), HERE, "exec", dont_inherit=True), settings.__di
 # Compiled before, so that nothing is in the nursery but what stays there.
 code = marshal.dumps(compile(library.source(), HERE, "exec", dont_inherit=True))
 # A second thread is refused later, with its name.
+if not has_one_thread() and "threading" in sys.modules:
+    name_threads()
 if has_one_thread() and not library.open_nursery():
     print("zeroboot: no nursery: memory has ended, or another allocator is in use (tracemalloc, a profiler)", file=sys.stderr)
 exec(

@@ -352,7 +352,10 @@ fn refused(template: Result<Template, BuildError>, words: &[&str]) -> Result<(),
 fn thread() -> Result<(), Failed> {
     let code = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n";
     let file = WarmFile::new("thread", code)?;
-    refused(Template::python().warm_file(&file.0).build(), &["thread", "python3"])
+    refused(
+        Template::python().warm_file(&file.0).build(),
+        &["thread", "Thread-1", "start them in the script"],
+    )
 }
 
 fn socket() -> Result<(), Failed> {
@@ -474,10 +477,12 @@ fn library_threads() -> Result<(), Failed> {
         Ok(python) => python,
         Err(reason) => return skip(reason),
     };
-    let template = Template::python()
-        .interpreter(python)
-        .import("numpy")
-        .warm_up_variable("OPENBLAS_NUM_THREADS", "4")
-        .build();
-    refused(template, &["thread", "OPENBLAS_NUM_THREADS"])
+    let template = || {
+        let template = Template::python().interpreter(&python).import("numpy");
+        template.warm_environment("OPENBLAS_NUM_THREADS", "4")
+    };
+    refused(template().build(), &["thread", "--warm-env OPENBLAS_NUM_THREADS=1"])?;
+    // The remedy is true.
+    template().warm_environment("OPENBLAS_NUM_THREADS", "1").build()?;
+    Ok(())
 }

@@ -41,7 +41,7 @@ enum At {
 }
 
 /// The figures, in the order in which they are told.
-const FIGURES: [Entry; 31] = [
+const FIGURES: [Entry; 35] = [
     figure("floor", "bare clone3 in a small process, to first instruction"),
     figure("fork_10m", "the same with 10 MiB written, frozen"),
     figure("fork_1g", "... with 1 GiB, frozen"),
@@ -59,6 +59,10 @@ const FIGURES: [Entry; 31] = [
     figure("spawn_python_site_total", "... until all of it is gone, and measured"),
     figure("cold_python_site", "the same interpreter as a command, -I -c"),
     figure("cold_python_site_result", "... to its result alone"),
+    figure("spawn_pandas", "Python template with pandas, strict: request to the result"),
+    figure("spawn_pandas_kib", "memory that its sandboxes copy"),
+    figure("spawn_jax", "Python template with jax, strict: request to the result"),
+    figure("spawn_jax_kib", "memory that its sandboxes copy"),
     figure("storm_plain", "plain fork of a bare process, and 100 MiB rewritten in the child"),
     figure(
         "storm",

@@ -9,6 +9,7 @@ use zeroboot::{MemoryAccount, Pool, Request, Template};
 use zeroboot_benches::{Floor, Memory, Remedy, Storm};
 use zeroboot_fork::monotonic_ns;
 
+use super::large::{self, Large};
 use super::process::{self, JOB, RESULT, Took};
 use super::samples::{Samples, Unit};
 
@@ -33,6 +34,7 @@ pub(crate) struct Bench {
     python: Template,
     parked: Pool,
     python_site: Template,
+    large: Vec<Large>,
     samples: Vec<Samples>,
     rounds: u64,
 }
@@ -50,6 +52,7 @@ impl Bench {
             parked: python.pool(PARKED)?,
             python,
             python_site: Template::python().build()?,
+            large: large::prepare()?,
             samples: Vec::new(),
             rounds: 0,
         })
@@ -124,6 +127,12 @@ impl Bench {
             let Took { result, total } = command(&interpreter, &["-I", "-c", JOB])?;
             self.took("cold_python_site_result", result);
             self.took("cold_python_site", total);
+            let large: Vec<_> =
+                self.large.iter().map(|it| Ok((it.name, it.measure()?))).collect::<anyhow::Result<_>>()?;
+            for (name, (time, copied)) in large {
+                self.took(name, time);
+                self.samples(&format!("{name}_kib"), Unit::Kib).values.extend(copied);
+            }
             let time = self.plain_1g.measure().context("the plain process with 1 GiB")?;
             self.took("fork_1g_plain", time);
             for (name, time, faults) in self.storms.measure()? {

@@ -6,6 +6,7 @@
 //! | `catalogue` | every figure and ratio by name, and the goals |
 //! | `samples` | samples and their quantiles |
 //! | `figures` | what is measured in rounds |
+//! | `large` | templates with pandas and jax, where they are installed |
 //! | `crowd` | many sandboxes at once |
 //! | `process`, `peers` | other programs |
 //! | `noise` | whether the machine was quiet |
@@ -25,6 +26,7 @@ mod crowd;
 mod doc;
 mod figures;
 mod gate;
+mod large;
 mod measure;
 mod noise;
 mod page;

@@ -20,27 +20,11 @@ impl Mappings {
         self.0.iter().filter(|mapping| mapping.is_shared && mapping.is_writable)
     }
 
-    /// The variables that keep the loaded libraries from starting threads.
-    pub(super) fn variables(&self) -> Vec<&'static str> {
-        let is_loaded = |hint: &str| self.0.iter().any(|mapping| is_library(&mapping.name, hint));
-        let mut variables: Vec<&'static str> =
-            LIBRARIES.iter().filter(|(hint, _)| is_loaded(hint)).map(|(_, variable)| *variable).collect();
-        variables.dedup();
-        variables
+    /// Whether a library is loaded, by a part of its file's name (of its directory's, where it ends in a slash).
+    pub(super) fn load(&self, hint: &str) -> bool {
+        self.0.iter().any(|mapping| is_library(&mapping.name, hint))
     }
 }
-
-/// A library, by a part of its file's name (of its directory's, where it ends in a slash), and its variable. Neighbours
-/// share one.
-const LIBRARIES: [(&str, &str); 7] = [
-    ("openblas", "OPENBLAS_NUM_THREADS"),
-    ("libgomp", "OMP_NUM_THREADS"),
-    ("libomp", "OMP_NUM_THREADS"),
-    ("libiomp", "OMP_NUM_THREADS"),
-    ("libmkl_", "MKL_NUM_THREADS"),
-    ("libblis", "BLIS_NUM_THREADS"),
-    ("/numexpr/", "NUMEXPR_NUM_THREADS"),
-];
 
 fn is_library(path: &str, hint: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
@@ -90,8 +74,8 @@ VmFlags: rd wr sh mr mw me ms dc
 
     #[test]
     fn libraries_are_known_by_file_name() {
-        let variables = Mappings(parse(SMAPS)).variables();
-        assert_eq!(variables, ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"]);
+        let mappings = Mappings(parse(SMAPS));
+        assert!(mappings.load("openblas") && mappings.load("libomp") && !mappings.load("libgomp"));
         assert!(!is_library("/opt/openblas/libz.so.1", "openblas"));
         assert!(is_library("/x/numexpr/interpreter.cpython-312.so", "/numexpr/"));
     }

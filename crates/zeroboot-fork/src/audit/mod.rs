@@ -8,19 +8,23 @@
 
 mod descriptors;
 mod mappings;
+mod remedies;
 mod report;
 mod timers;
 
+use std::fs;
 use std::io;
 use std::os::fd::BorrowedFd;
 
 pub use descriptors::DescriptorKind;
+pub use remedies::ThreadRemedy;
 pub use report::{Finding, Report};
 pub use timers::TimerKind;
 
 pub(crate) use descriptors::{IO_URING, has_rings};
 
-use crate::threads;
+use self::mappings::Mappings;
+use crate::threads::{self, Thread};
 
 /// Why a process could not be audited.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +70,8 @@ pub fn audit(expected: &[BorrowedFd<'_>]) -> Result<Report, AuditError> {
 
     let threads = threads::others().map_err(AuditError::Threads)?;
     if !threads.is_empty() {
-        findings.push(Finding::Threads { threads, variables: mappings.variables() });
+        let remedies = remedies_for(&threads, &mappings);
+        findings.push(Finding::Threads { threads, remedies });
     }
     let (rings, descriptors): (Vec<_>, Vec<_>) =
         descriptors.into_iter().partition(|found| found.kind == DescriptorKind::IoUring);
@@ -91,4 +96,21 @@ pub fn audit(expected: &[BorrowedFd<'_>]) -> Result<Report, AuditError> {
     let timers = timers::armed().map_err(AuditError::Timers)?;
     findings.extend(timers.into_iter().map(|kind| Finding::Timer { kind }));
     Ok(Report { findings })
+}
+
+/// Without the name or the environment of this process there is less to go by.
+fn remedies_for(threads: &[Thread], mappings: &Mappings) -> Vec<ThreadRemedy> {
+    let name = fs::read_to_string("/proc/self/comm").unwrap_or_default();
+    // What it was started with: a library has read its variable before the code of the warm-up could change it.
+    let environment = fs::read("/proc/self/environ").unwrap_or_default();
+    let process = remedies::Process {
+        name: name.trim_end_matches('\n'),
+        loads: &|hint| mappings.load(hint),
+        has: &|name, value| {
+            environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == format!("{name}={value}").as_bytes())
+        },
+    };
+    process.remedies(threads)
 }

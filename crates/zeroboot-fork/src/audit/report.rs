@@ -4,6 +4,7 @@ use std::fmt;
 use std::os::fd::RawFd;
 
 use super::descriptors::DescriptorKind;
+use super::remedies::ThreadRemedy;
 use super::timers::TimerKind;
 use crate::threads::Thread;
 
@@ -36,9 +37,8 @@ pub enum Finding {
     Threads {
         /// They.
         threads: Vec<Thread>,
-        /// Environment variables by which the libraries that are loaded start no threads, each when set to 1. Empty
-        /// when no such library is known.
-        variables: Vec<&'static str>,
+        /// What keeps them from being there: at least one.
+        remedies: Vec<ThreadRemedy>,
     },
     /// An open descriptor that all children would share.
     Descriptor {
@@ -75,7 +75,7 @@ pub enum Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Threads { threads, variables } => {
+            Self::Threads { threads, remedies } => {
                 let s = if threads.len() == 1 { "" } else { "s" };
                 write!(
                     f,
@@ -83,13 +83,8 @@ impl fmt::Display for Finding {
                     threads.len()
                 )?;
                 list(f, threads.iter().map(|thread| Line(thread.to_string())))?;
-                if variables.is_empty() {
-                    f.write_str("; join them before the end of the warm-up, or start them after the fork")
-                } else {
-                    f.write_str("; set ")?;
-                    list(f, variables.iter().map(|variable| format!("{variable}=1")))?;
-                    f.write_str(" in the template's environment")
-                }
+                f.write_str("; ")?;
+                list(f, remedies.iter())
             }
             Self::Descriptor { fd, kind, target } => {
                 write!(f, "descriptor {fd} is {kind} ({}): {}; ", Line(target), kind.hazard())?;

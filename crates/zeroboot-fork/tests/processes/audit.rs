@@ -10,7 +10,7 @@ use std::thread;
 
 use libtest_mimic::Trial;
 use zeroboot_fork::Way;
-use zeroboot_fork::audit::{Finding, TimerKind, audit};
+use zeroboot_fork::audit::{Finding, ThreadRemedy, TimerKind, audit};
 
 use crate::common::{Skip, Verdict, code_of, plan, trial};
 use crate::descriptors::own;
@@ -42,10 +42,9 @@ fn findings() -> Vec<Finding> {
 }
 
 /// Runs `body` while there is a second thread, which waits for nothing but its end.
-fn beside_a_thread<T>(body: impl FnOnce() -> T) -> T {
+fn beside_a_thread<T>(worker: thread::Builder, body: impl FnOnce() -> T) -> T {
     let (end, wait) = channel::<()>();
     let (start, started) = channel();
-    let worker = thread::Builder::new().name("blas worker".to_owned());
     let worker = worker.spawn(move || {
         start.send(()).expect("somebody waits");
         wait.recv().expect_err("the other side is dropped");
@@ -59,11 +58,12 @@ fn beside_a_thread<T>(body: impl FnOnce() -> T) -> T {
 
 fn thread_is_named() -> Verdict {
     assert_eq!(findings(), [], "before");
-    let report = beside_a_thread(|| audit(&[])).expect("a report");
-    let [Finding::Threads { threads, variables }] = &report.findings[..] else { panic!("{report:?}") };
+    let worker = thread::Builder::new().name("blas worker".to_owned());
+    let report = beside_a_thread(worker, || audit(&[])).expect("a report");
+    let [Finding::Threads { threads, remedies }] = &report.findings[..] else { panic!("{report:?}") };
     assert_eq!(threads.len(), 1, "{threads:?}");
     assert_ne!(threads[0].tid, std::process::id(), "not the one that asks");
-    assert_eq!((threads[0].name.as_str(), variables.len()), ("blas worker", 0));
+    assert_eq!((threads[0].name.as_str(), &remedies[..]), ("blas worker", &[ThreadRemedy::Join][..]));
     let text = report.to_string();
     assert!(text.contains("1 other thread ") && text.contains("blas worker ("), "{text}");
     assert!(text.contains("start them after the fork"), "{text}");
@@ -84,11 +84,15 @@ fn library() -> Verdict {
         let file = File::open(&path).expect("a file");
         let mapping = Mapping::new(libc::MAP_PRIVATE, Some(file.as_fd()));
         assert_eq!(findings(), [], "a library without threads does no harm");
-        let report = beside_a_thread(|| audit(&[])).expect("a report");
-        let [Finding::Threads { variables, .. }] = &report.findings[..] else { panic!("{report:?}") };
-        assert_eq!(variables[..], [variable]);
-        let advice = format!("set {variable}=1 in the template's environment");
-        assert!(report.to_string().contains(&advice), "{report}");
+        let named = thread::Builder::new().name("Thread-1 (work)".to_owned());
+        for (worker, expected) in [
+            // Named as the program, as a library's are that gives them no name.
+            (thread::Builder::new(), format!("set {variable}=1 in the template's environment")),
+            (named, "join them before the end of the warm-up".to_owned()),
+        ] {
+            let report = beside_a_thread(worker, || audit(&[])).expect("a report");
+            assert!(report.to_string().contains(&expected), "{report}");
+        }
         drop(mapping);
     }
     Ok(())
@@ -257,7 +261,7 @@ fn io_uring() -> Verdict {
 fn several() -> Verdict {
     let (reader, writer) = pipe().expect("a pipe");
     let shared = Mapping::new(libc::MAP_SHARED, None);
-    let report = beside_a_thread(|| audit(&[])).expect("a report");
+    let report = beside_a_thread(thread::Builder::new(), || audit(&[])).expect("a report");
     assert_eq!(report.findings.len(), 4, "{report}");
     assert_eq!(report.to_string().lines().count(), 4, "{report}");
     drop((reader, writer, shared));

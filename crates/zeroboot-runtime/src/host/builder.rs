@@ -115,9 +115,11 @@ impl<What> TemplateBuilder<What> {
         self
     }
 
-    /// Sets a variable for the warm-up. Sandboxes have an environment of their own.
+    /// Sets a variable of the warm-up's environment, in which a Python template already has what keeps the usual libraries from
+    /// starting threads (`OMP_NUM_THREADS=1` and others, `docs/packages.md`): this goes first. Sandboxes have an environment of
+    /// their own, and Python's own variables (`PYTHONPATH` and the like) do not count in a warm-up.
     #[must_use]
-    pub fn warm_up_variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn warm_environment(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
     }
@@ -242,8 +244,8 @@ impl TemplateBuilder<Python> {
     /// will write: each fork copies that memory at once, instead of page by page when it is written.
     ///
     /// It should do what all scripts do and no more, since what it writes is copied for every one of them. The default
-    /// prints a line. What it prints is lost. A rehearsal that fails, or takes longer than ten seconds, teaches nothing: a
-    /// warning says so, and [`Template::copied_pages`] is `None`.
+    /// prints a line. What it prints is lost, and no exit handler runs at its end. A rehearsal that fails, or takes longer
+    /// than ten seconds, teaches nothing: a warning says so, and [`Template::copied_pages`] is `None`.
     #[must_use]
     pub fn rehearsal(mut self, code: impl Into<String>) -> Self {
         self.what.rehearsal = code.into();

@@ -46,6 +46,7 @@ mod sandbox;
 mod storm;
 mod template;
 mod view;
+mod warm_environment;
 mod wear;
 
 pub use builder::{Command, Function, Python, TemplateBuilder};

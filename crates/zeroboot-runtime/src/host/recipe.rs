@@ -12,6 +12,7 @@ use zeroboot_isolation::world::{HOME, IdMap};
 use super::embedded::{LIBRARY, PYTHON, WARDEN};
 use super::error::BuildError;
 use super::interpreter::Interpreter;
+use super::warm_environment;
 use crate::function::{FUNCTION_VARIABLE, PROBE};
 use crate::protocol::{CgroupSetup, Job, JobError, Origin, Program, SETUP_LIMIT, Setup, SetupBind, When};
 
@@ -19,9 +20,9 @@ use crate::protocol::{CgroupSetup, Job, JobError, Origin, Program, SETUP_LIMIT, 
 const LOADER: &str = "import os; exec(compile(open(int(os.environ['ZEROBOOT_FDS'].split(',')[3]), 'rb', \
     closefd=False).read(), '<zeroboot>', 'exec'))";
 
-/// Numeric libraries start no thread at import when they are told to use one.
-const ONE_THREAD: [&str; 5] =
-    ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS"];
+/// What a rehearsal ends with. Exit handlers run when the result of a script is there already: to copy ahead what they write, which
+/// may be all over a library's memory, would only delay it.
+const NO_EXIT_HANDLERS: &str = "\n__import__('atexit')._clear()\n";
 
 /// Everything that decides what a template is.
 #[derive(Debug)]
@@ -121,9 +122,7 @@ impl Recipe {
         let library = || reopen(LIBRARY.file());
         let (program, arguments, extras) = match &self.kind {
             Kind::Python { interpreter, imports, warm, site, .. } => {
-                environment.extend(ONE_THREAD.map(|name| (name.to_owned(), "1".to_owned())));
-                // Or each sandbox would look up, and write down, the functions that the template has not called yet.
-                environment.push(("LD_BIND_NOW".to_owned(), "1".to_owned()));
+                environment.extend(warm_environment::presets());
                 binds.extend(interpreter.needs().iter().map(|path| SetupBind {
                     source: path.clone(),
                     place: path.clone(),
@@ -154,6 +153,7 @@ impl Recipe {
         };
         // A view hides what was shown at or below its place before: the outer ones come first.
         binds.sort_by_key(|bind| bind.place.components().count());
+        // Of two values of one variable the last counts.
         environment.extend(self.environment.iter().cloned());
         let setup = Setup {
             first_id: match ids {
@@ -193,7 +193,8 @@ impl Recipe {
     pub(super) fn rehearsal(&self) -> Result<Vec<Vec<u8>>, JobError> {
         match &self.kind {
             Kind::Python { rehearsal, .. } => {
-                own_job(&format!("{HOME}/rehearsal.py"), rehearsal, When::AfterGo, Origin::Written)
+                let code = format!("{rehearsal}{NO_EXIT_HANDLERS}");
+                own_job(&format!("{HOME}/rehearsal.py"), &code, When::AfterGo, Origin::Written)
             }
             Kind::Function { .. } | Kind::Probe | Kind::Command { .. } => Ok(Vec::new()),
         }

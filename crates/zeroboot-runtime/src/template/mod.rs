@@ -9,6 +9,7 @@
 //! reading anything from a sandbox.
 
 mod child;
+mod findings;
 mod inherited;
 mod memory;
 mod rehearsal;

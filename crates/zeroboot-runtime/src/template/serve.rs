@@ -14,6 +14,7 @@ use zeroboot_isolation::policy::Protection;
 use zeroboot_isolation::sockets::Sockets;
 use zeroboot_isolation::template::{SealTemplateError, bound_template};
 
+use super::findings;
 use super::memory::{freeze, set_heap_apart, take_write_heavy};
 use super::rehearsal::{self, Learned, Rehearsal};
 use super::server::{self, Equipment, Leaves, Server};
@@ -110,7 +111,7 @@ impl Template {
         let job = (0..setup.rehearsal).map(|_| self.next_packet()).collect::<Result<Vec<_>, _>>()?;
         let report = audit(&self.expected())?;
         if !report.is_safe() {
-            return Err(ServeError::Unsafe(report.to_string()));
+            return Err(ServeError::Unsafe(findings::words(&report)));
         }
         let policy = setup.policy();
         let wants_filters = policy.protections.wants(Protection::Filter);
