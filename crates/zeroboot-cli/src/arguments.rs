@@ -148,9 +148,18 @@ pub(crate) struct RunOptions {
     /// A variable of the script's environment.
     #[arg(long, value_name = "K=V", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,
-    /// A file or directory of the host to show, read-only; at the same place unless another one is given.
+    /// A file or directory of the host to show, read-only; at the same place unless another one is given, such as
+    /// /home/sandbox/NAME for the working directory.
     #[arg(long, value_name = "PATH[:DEST]", value_parser = clap::value_parser!(OsString))]
     pub(crate) ro: Vec<OsString>,
+    /// The working directory is a copy-on-write view of this directory: changes are private, bounded by --tmp, and gone
+    /// afterwards unless --out copies them. DIR itself is never changed.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Copies the new and changed regular files of the working directory to this directory when the script has ended, also when it
+    /// has failed; with --count to DIR/1, DIR/2 and so on. At most 10,000 files and 1 GiB; links are left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// In how many sandboxes of one template.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: u32,

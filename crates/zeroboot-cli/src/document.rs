@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::collected::CollectedDocument;
 use base64::Engine;
 use serde::Serialize;
 use zeroboot::{Account, CgroupUsage, Kib, Outcome, PoolCounters, RunError, Seal, Status, Storm, StormKind};
@@ -29,6 +30,8 @@ pub(crate) struct Document {
     cpu_us: Option<Cpu>,
     cgroup: Option<Cgroup>,
     seal: Option<SealDocument>,
+    #[serde(flatten)]
+    collected: Option<CollectedDocument>,
 }
 
 #[derive(Debug, Serialize)]
@@ -221,6 +224,7 @@ impl Document {
                 cpu_us: None,
                 cgroup: None,
                 seal: None,
+                collected: None,
             },
         }
     }
@@ -253,6 +257,7 @@ impl Document {
             cpu_us: account.cpu.map(|cpu| Cpu { user: us(cpu.user), system: us(cpu.system) }),
             cgroup: Cgroup::of(account.cgroup),
             seal: outcome.seal.as_ref().map(SealDocument::of),
+            collected: outcome.collected.as_ref().map(CollectedDocument::of),
         }
     }
 }
@@ -343,6 +348,6 @@ impl SealDocument {
     }
 }
 
-fn base64_unless_text(bytes: &[u8]) -> Option<String> {
+pub(crate) fn base64_unless_text(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).is_err().then(|| base64::engine::general_purpose::STANDARD.encode(bytes))
 }

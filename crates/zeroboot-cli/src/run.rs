@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use zeroboot::{
-    Input, MemoryAccount, Outcome, Output, Policy, Pool, Request, Rule, RunError, Status, Template,
+    CollectLimits, Input, MemoryAccount, Outcome, Output, Policy, Pool, Request, Rule, RunError, Status,
+    Template,
 };
 
 use crate::arguments::{RunOptions, view};
+use crate::collected;
 use crate::document::{Copied, Document, PoolSummary, Summary, us};
 use crate::failure::Failure;
 use crate::map::Maps;
@@ -103,12 +105,20 @@ impl Script {
         Ok(Self { name: file.clone(), argv0: file.clone(), code, arguments, reads_input: true })
     }
 
-    fn request(&self, options: &RunOptions) -> Request {
+    /// For the sandbox with this number, counted from 1.
+    fn request(&self, options: &RunOptions, number: u32) -> Request {
         let mut request = Request::script(&self.name, self.code.clone())
             .argv0(&self.argv0)
             .timeout(options.timeout)
             .output_limit(options.output)
             .memory_account(account(options));
+        if let Some(directory) = &options.out {
+            let directory = match options.count {
+                1 => directory.clone(),
+                _ => directory.join(number.to_string()),
+            };
+            request = request.collect_into(directory, CollectLimits::default());
+        }
         for argument in &self.arguments {
             request = request.argument(argument);
         }
@@ -143,6 +153,9 @@ fn build(options: &RunOptions) -> Result<Sandboxes, Failure> {
             (path, None) => builder.read_only(path),
             (path, Some(place)) => builder.read_only_at(path, place),
         };
+    }
+    if let Some(directory) = &options.dir {
+        builder = builder.directory(directory);
     }
     let spinner = (!options.quiet && std::io::stderr().is_terminal()).then(|| spinner(options));
     let sandboxes = builder.build().map_err(Failure::from).and_then(|template| park(options, template));
@@ -197,7 +210,7 @@ fn account(options: &RunOptions) -> MemoryAccount {
 
 /// One sandbox: its streams are this command's own.
 fn one(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<u8, Failure> {
-    let mut request = script.request(options);
+    let mut request = script.request(options, 1);
     if script.reads_input {
         request = request.stdin(Input::From(copy(&std::io::stdin())?));
     }
@@ -217,6 +230,10 @@ fn one(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<u
     if !options.quiet && !options.json {
         say(&format!("{}; {}", outcome.status, outcome.account));
     }
+    if !options.quiet {
+        say_left_out(&outcome);
+    }
+    collected::check(outcome.collected.as_ref())?;
     options.map.as_ref().map_or(Ok(()), |path| maps.draw(path))?;
     Ok(status(outcome.status))
 }
@@ -235,8 +252,12 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
         for _ in 0..options.parallel.min(options.count) {
             let (next, results) = (&next, results.clone());
             scope.spawn(move || {
-                while next.fetch_add(1, Ordering::Relaxed) < options.count {
-                    let result = sandboxes.execute(script.request(options));
+                loop {
+                    let before = next.fetch_add(1, Ordering::Relaxed);
+                    if before >= options.count {
+                        return;
+                    }
+                    let result = sandboxes.execute(script.request(options, before + 1));
                     if results.send(result).is_err() {
                         return;
                     }
@@ -250,6 +271,10 @@ fn many(options: &RunOptions, script: &Script, sandboxes: &Sandboxes) -> Result<
             show(options, &result)?;
             match result {
                 Ok(outcome) => {
+                    if !options.quiet {
+                        say_left_out(&outcome);
+                    }
+                    collected::check(outcome.collected.as_ref())?;
                     worst = worst.max(status(outcome.status));
                     copied.add(&outcome.account);
                     maps.add(&outcome);
@@ -297,6 +322,12 @@ fn show(options: &RunOptions, result: &Result<Outcome, RunError>) -> Result<(), 
     std::io::stderr()
         .write_all(&outcome.stderr)
         .map_err(|error| Failure::stream("cannot write to standard error", &error))
+}
+
+fn say_left_out(outcome: &Outcome) {
+    if let Some(words) = outcome.collected.as_ref().and_then(collected::left_out_in_words) {
+        say(&words);
+    }
 }
 
 fn status(status: Status) -> u8 {

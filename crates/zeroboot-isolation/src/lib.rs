@@ -28,5 +28,6 @@ pub mod policy;
 pub mod quotas;
 pub mod seal;
 pub mod shell;
+mod spot;
 pub mod template;
 pub mod world;

@@ -17,7 +17,7 @@ use zeroboot_isolation::child::OwnUser;
 use zeroboot_isolation::filter::Filters;
 use zeroboot_isolation::policy::{Bytes, Network, Policy, UserId};
 use zeroboot_isolation::seal::{Namespace, SealReader};
-use zeroboot_isolation::shell::ShellPlan;
+use zeroboot_isolation::shell::{HOME_DESCRIPTOR, ShellPlan};
 use zeroboot_isolation::template::bound_template;
 use zeroboot_isolation::world::{HOME, TEMPLATE_USER};
 
@@ -49,7 +49,8 @@ fn parked() -> Outcome<Forked> {
         unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
         let rules = plan.settle(settled.as_fd())?.ok_or("no Landlock rules")?;
         let open: Vec<_> = (0..1024).filter(|number| is_open(*number)).collect();
-        let kept = [rules.as_raw_fd(), settled.as_raw_fd()];
+        let mut kept = [HOME_DESCRIPTOR, rules.as_raw_fd(), settled.as_raw_fd()];
+        kept.sort_unstable();
         settled.write_all(if open == kept { b"y" } else { b"n" })?;
         Err(format!("{:?}", plan.park()).into())
     })?;

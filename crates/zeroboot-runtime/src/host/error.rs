@@ -290,6 +290,14 @@ pub enum RunError {
         /// Why.
         source: Errno,
     },
+    /// The directory that its files are to be copied to cannot be made or opened; the sandbox is ended.
+    #[error("cannot copy files to {}", path.display())]
+    Collect {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// It was cancelled, and the sandbox is being ended.
     #[error("the run was cancelled")]
     Cancelled,
@@ -314,6 +322,7 @@ impl RunError {
         match self {
             Self::Spawn(error) => error.remedy(),
             Self::TemplateDied => Some("ask again: the template is built anew".to_owned()),
+            Self::Collect { .. } => Some("choose a directory that you may write to".to_owned()),
             Self::Pass { stream, source } => Some(match source {
                 Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => {
                     format!("make room where {stream} is written to, or write somewhere else")

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use super::meter::Meter;
 use super::metrics::Metrics;
 use super::ready::Ready;
 use super::recipe::Recipe;
+use super::view::below_home;
 use super::wear::Wear;
 use crate::protocol::{CgroupSetup, FromWarden, MadeGroup, NoGroup, TemplateSetup, ToWarden};
 
@@ -38,6 +40,8 @@ pub(super) struct Generation {
     meter: Option<Meter>,
     policy: Policy,
     group: Option<GroupReader>,
+    /// Where views lie in the working directory, as paths below it.
+    views_in_home: Vec<PathBuf>,
     ready: Ready,
     wear: Wear,
     /// Of all generations of the template.
@@ -68,6 +72,7 @@ impl Generation {
             meter: None,
             policy,
             group: None,
+            views_in_home: below_home(&recipe.views),
             ready: Ready::default(),
             wear: Wear::new(),
             metrics: Arc::clone(metrics),
@@ -123,6 +128,11 @@ impl Generation {
     /// What its sandboxes must have.
     pub(super) fn protections(&self) -> Protections {
         self.policy.protections
+    }
+
+    /// Where views lie in the working directory, as paths below it.
+    pub(super) fn views_in_home(&self) -> &[PathBuf] {
+        &self.views_in_home
     }
 
     /// What they may do and take.

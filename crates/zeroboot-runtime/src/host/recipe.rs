@@ -31,6 +31,8 @@ pub(super) struct Recipe {
     pub(super) policy: Policy,
     /// Files of the host, and where they are shown.
     pub(super) views: Vec<(PathBuf, PathBuf)>,
+    /// Of which directory of the host the working directory is a copy-on-write view, if of one.
+    pub(super) directory: Option<PathBuf>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) heap: Heap,
     pub(super) shells: usize,
@@ -159,6 +161,7 @@ impl Recipe {
                 IdMap::Single => None,
             },
             binds,
+            directory: self.directory.clone(),
             program,
             arguments,
             environment,

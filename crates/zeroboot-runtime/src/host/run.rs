@@ -11,6 +11,7 @@ use zeroboot_fork::{Exit, ExitStatus, Usage};
 use zeroboot_isolation::cgroup::CpuTime;
 use zeroboot_telemetry::{Cpu, Faults, Kib};
 
+use super::collect::Collection;
 use super::error::RunError;
 use super::live::{Kill, Live};
 use super::metrics::Ending;
@@ -40,12 +41,14 @@ struct Run {
     how: Kill,
     cancel: Option<PipeReader>,
     deadline: Instant,
+    collection: Option<Collection>,
     storms: Lookout,
 }
 
 /// Sees a sandbox with its job to its end.
 pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunError> {
     let _span = debug_span!("run").entered();
+    let collection = request.collect.map(|(path, limits)| Collection::open(path, limits)).transpose()?;
     let pass = |stream| move |source| RunError::Pass { stream, source };
     let mut run = Run {
         storms: Lookout::begin(&sandbox.live),
@@ -58,6 +61,7 @@ pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunEr
         how: Kill::Orderly,
         cancel: request.cancel,
         deadline: Instant::now() + request.timeout,
+        collection,
     };
     run.live.memory_account = request.memory_account;
     while !run.is_over() {
@@ -227,7 +231,11 @@ impl Run {
         if let Some(flight) = self.live.flight.take() {
             flight.land(status, &account);
         }
+        let collect = |collection: Collection| {
+            collection.collect(self.live.files.take(), self.live.generation.views_in_home())
+        };
         Ok(Outcome {
+            collected: self.collection.take().map(collect),
             status,
             stdout: self.stdout.into_collected(),
             stderr: self.stderr.into_collected(),

@@ -8,7 +8,7 @@
 //! | warden | host ↔ warden | yes |
 //! | control | host → template; one per process of it | yes |
 //! | link | warden ↔ template; one per process of it | yes |
-//! | report | template, then warden → host; one per sandbox | yes: the sandbox never holds it |
+//! | report | template, then warden ↔ host; one per sandbox | yes: the sandbox never holds it |
 //! | channel | host ↔ sandbox | the first packet only: it is sent before user code starts |
 
 mod channel;
@@ -18,7 +18,7 @@ mod setup;
 
 pub use channel::{CHANNEL_FRAME, ChannelFrame, HostWord};
 pub use job::{Job, JobError, JobReader, When};
-pub use report::{Emptied, LinkMessage, Report, SpawnStamps};
+pub use report::{Emptied, KEEP_FILES, LinkMessage, Report, SpawnStamps};
 pub(crate) use setup::network;
 pub use setup::{
     CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, FrozenPlace, HeavyMemory, HugeCode,

@@ -24,6 +24,8 @@ pub struct Setup {
     pub first_id: Option<u32>,
     /// What of the host's files is shown, the outer places first.
     pub binds: Vec<SetupBind>,
+    /// The directory of the host of which the working directory is a copy-on-write view, if there is one.
+    pub directory: Option<PathBuf>,
     /// The program that becomes the template.
     pub program: Program,
     /// Its arguments, without its own name.

@@ -9,12 +9,14 @@
 //! | `shells` | parks shells |
 //! | `serve` | which sandbox is in which shell; reaping, reporting, replacing |
 //! | `events` | what it listens to |
+//! | `project` | stage 1: the working directory, for each user that a sandbox may be |
 //! | `child` | what a shell's init runs after its fork |
 //!
 //! Never here: user code, forking a template, and believing a sandbox.
 
 mod child;
 mod events;
+mod project;
 mod serve;
 mod shells;
 mod world;
@@ -30,7 +32,7 @@ use zeroboot_isolation::cgroup::{self, Controllers, Group, GroupError, LeafError
 use zeroboot_isolation::policy::{Protection, Protections};
 use zeroboot_isolation::quotas::{self, QuotaError};
 use zeroboot_isolation::shell::ShellPlanError;
-use zeroboot_isolation::world::{IdMap, LendError, TreeError, UnshareError};
+use zeroboot_isolation::world::{IdMap, IdMapError, LendError, ProjectError, TreeError, UnshareError};
 
 use crate::protocol::{FromWarden, MadeGroup, NoGroup, SETUP_LIMIT, Setup, ToWarden};
 use crate::words;
@@ -65,6 +67,10 @@ enum WardenError {
     Child(#[from] StepFailure),
     #[error(transparent)]
     Tree(#[from] TreeError),
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Maps(#[from] IdMapError),
     #[error(transparent)]
     Lend(#[from] LendError),
     #[error("{what} failed")]
@@ -229,7 +235,7 @@ fn second_stage(
     if Protections::from_bits(setup.protections).wants(Protection::CgroupNamespace) {
         cgroup::enter_namespace().map_err(failed("making a cgroup namespace"))?;
     }
-    world::build(setup, views)?;
+    let shown = world::build(setup, views)?;
     quotas::close_unused()?;
     die_with(first_stage)?;
     let leaves = match (group, &setup.cgroup) {
@@ -238,7 +244,7 @@ fn second_stage(
     };
     let (link, far_link) = fd::pair().map_err(failed("making the link"))?;
     let template = world::start_template(setup, fds, far_link)?;
-    serve::serve(host, host_process.as_fd(), setup, leaves, (template, link))
+    serve::serve((host, host_process.as_fd()), setup, leaves, shown, (template, link))
 }
 
 /// Dies when stage 1 dies. The death signal is set after the last change of credentials, which clears it; stage 1 may
