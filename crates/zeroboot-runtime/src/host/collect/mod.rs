@@ -150,6 +150,9 @@ impl Collected {
     }
 }
 
+/// More than anybody waits: what is added to the time of day must be bounded.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A directory of the host that is ready for files.
 #[derive(Debug)]
 pub(super) struct Collection {
@@ -173,7 +176,7 @@ impl Collection {
             collected.leave_out(PathBuf::new(), WhyLeftOut::Lost);
             return collected;
         };
-        let until = Instant::now() + self.limits.time;
+        let until = Instant::now() + self.limits.time.min(LONGEST);
         Walk::new(&self.destination, self.limits, until, shown).all(files)
     }
 }

@@ -71,8 +71,9 @@ impl<'a> Walk<'a> {
         for name in names(&directory)? {
             let path = path.join(&name);
             if path.as_os_str().len() > LONGEST_PATH {
-                // Its own path would be too long to be listed.
-                return Err(WhyLeftOut::TooDeep);
+                // By the name of its directory: its own would be too long to be listed.
+                self.collected.leave_out(path.parent().unwrap_or(&path).to_owned(), WhyLeftOut::TooDeep);
+                continue;
             }
             if self.shown.contains(&path) {
                 continue;
