@@ -88,7 +88,7 @@ fn layer_path(user: UserId) -> String {
     format!("{STORE}/directory-{}", user.0)
 }
 
-/// Puts everything into the store below `root`, and gives the template its own working directory.
+/// Puts everything into the store below `root`, the outer views first, and gives the template its own working directory.
 pub(super) fn put_away(
     root: &Path,
     project: Option<(&Project, Vec<Layer>)>,
@@ -109,14 +109,9 @@ pub(super) fn put_away(
     for (number, Inner { tree, target, kind }) in inner.iter().enumerate() {
         let stored = format!("{STORE}/view-{number}");
         attach(tree, &below(root, &stored), *kind)?;
-        // One that lies in another is a part of it, once it is there.
-        let outer = inner.iter().any(|other| other.target != *target && target.starts_with(&other.target));
-        if !outer {
-            let top = top_of(target).ok_or_else(|| TreeError::Target(target.clone()))?;
-            let spot =
-                Spot::new(Path::new(top), target, *kind).map_err(|_| TreeError::Path(target.clone()))?;
-            shown.views.push(StoredView { stored: c_path(Path::new(&stored))?, spot });
-        }
+        let top = top_of(target).ok_or_else(|| TreeError::Target(target.clone()))?;
+        let spot = Spot::new(Path::new(top), target, *kind).map_err(|_| TreeError::Path(target.clone()))?;
+        shown.views.push(StoredView { stored: c_path(Path::new(&stored))?, spot });
     }
     Ok(shown)
 }

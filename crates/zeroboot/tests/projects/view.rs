@@ -102,7 +102,7 @@ git('init', '-q', '.'); git('add', '-A'); git('commit', '-qm', 'first')
 open('secret', 'w').write('changed')
 print(git('status', '--short'), end='')
 git('stash'); git('checkout', '-qb', 'other'); git('gc', '-q')
-print(git('log', '--format=%s'), git('status', '--short'), end='')
+print(git('log', '--format=%s') + git('status', '--short'), end='')
 ";
     match says(&template, "import shutil; print(shutil.which('git'))")?.trim() {
         "None" => skip("there is no git in the sandbox"),
@@ -232,8 +232,9 @@ pub(super) fn views() -> Result<(), Failed> {
     shown.write("file", "text")?;
     shown.write("inner/file", "deep")?;
     nix::unistd::mkfifo(&shown.at("inner/pipe"), nix::sys::stat::Mode::from_bits_truncate(0o666))?;
-    for path in ["", "inner"] {
-        fs::set_permissions(shown.at(path), Permissions::from_mode(0o755))?;
+    // Everybody may change it: what is in the way is the view alone.
+    for (path, mode) in [("", 0o777), ("inner", 0o777), ("file", 0o666), ("inner/file", 0o666)] {
+        fs::set_permissions(shown.at(path), Permissions::from_mode(mode))?;
     }
     for with_directory in [None, Some(&directory.0)] {
         let mut builder = Template::python()
@@ -253,8 +254,8 @@ for path in ('package/pipe', '/tmp/shown/inner/pipe'):
     try: os.open(path, os.O_RDWR | os.O_NONBLOCK); print('OPEN')
     except OSError as error: print(errno.errorcode[error.errno])
 ";
-        let busy = " EROFS EBUSY EROFS EBUSY\n";
-        let wanted = format!("text{busy}text{busy}text{busy}deep EROFS EROFS EROFS EROFS\nEACCES\nEACCES\n");
+        let (busy, inside) = (" EROFS EBUSY EROFS EBUSY\n", " EROFS EROFS EROFS EROFS\n");
+        let wanted = format!("text{busy}text{busy}text{inside}deep{inside}EACCES\nEACCES\n");
         ensure_same(&says(&template, &format!("{READ_ONLY}{code}"))?, &wanted)?;
     }
     Ok(())
