@@ -34,8 +34,7 @@ pub enum ProjectError {
     },
     /// Another file system is mounted below it.
     #[error(
-        "cannot show {} as the working directory: another file system is mounted at {}, which a copy-on-write view cannot \
-         include; choose a directory without one, and show the other by --ro",
+        "cannot show {} as the working directory: another file system is mounted at {}, which a copy-on-write view cannot include",
         path.display(), below.display()
     )]
     MountsBelow {
@@ -47,8 +46,7 @@ pub enum ProjectError {
     /// Its files cannot be made the sandbox's own.
     #[error(
         "the files of {} cannot be made the sandbox's own: with a root host that needs Linux 5.19, root of the machine, and a \
-         file system with id-mapped mounts (ext4, xfs, btrfs and tmpfs have them, overlayfs and most network file systems \
-         do not); copy the directory to one, or run zeroboot as the ordinary user who owns it",
+         file system with id-mapped mounts",
         path.display()
     )]
     Mapped {
@@ -59,8 +57,7 @@ pub enum ProjectError {
     },
     /// There is no overlay of it.
     #[error(
-        "cannot make a copy-on-write view of {}: that needs overlayfs in a user namespace (Linux 5.11 with \
-         CONFIG_OVERLAY_FS; `modprobe overlay` loads it), on a file system that it accepts below it",
+        "cannot make a copy-on-write view of {}: that needs overlayfs in a user namespace, on a file system that it accepts",
         path.display()
     )]
     Overlay {
@@ -69,6 +66,27 @@ pub enum ProjectError {
         /// What the kernel answered.
         source: Errno,
     },
+}
+
+impl ProjectError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Source { .. } => "check the path, and that you may look at it",
+            Self::MountsBelow { .. } => {
+                "choose a directory without another file system below it, and show that by --ro"
+            }
+            Self::Mapped { .. } => {
+                "copy the directory to ext4, xfs, btrfs or tmpfs (overlayfs and most network file systems have no id-mapped \
+                 mounts), or run zeroboot as the ordinary user who owns it"
+            }
+            Self::Overlay { source: Errno::ENODEV, .. } => "load the module (modprobe overlay)",
+            Self::Overlay { .. } => {
+                "use Linux 5.11 or later with CONFIG_OVERLAY_FS, and copy the directory to ext4, xfs, btrfs or tmpfs"
+            }
+        }
+    }
 }
 
 /// A directory that is to be the working directory, open where it had to be opened ahead.

@@ -59,7 +59,7 @@ fn parked() -> Outcome<Forked> {
     ready.read_to_end(&mut answer)?;
     match &answer[..] {
         b"y" => Ok(shell),
-        b"n" => Err("the shell has kept other descriptors than the rules and its socket".into()),
+        b"n" => Err("the shell has kept other descriptors than its home, the rules and its socket".into()),
         _ => Err(format!("the shell did not settle: {:?}", shell.end()?).into()),
     }
 }
@@ -160,7 +160,11 @@ fn as_its_user_sees_it() -> Outcome {
         ensure(status.contains(wanted), || format!("no {wanted} in {status}"))?;
     }
     let open = numbers("/proc/1/fd")?;
-    ensure(open.is_empty(), || format!("the shell has the descriptors {open:?}"))?;
+    ensure(open.into_iter().eq([HOME_DESCRIPTOR.unsigned_abs()]), || {
+        "the shell has other descriptors".to_owned()
+    })?;
+    let held = fs::read_link(format!("/proc/1/fd/{HOME_DESCRIPTOR}"))?;
+    ensure(held == Path::new(HOME), || format!("the shell holds {held:?}"))?;
 
     let (id, home) = (user().0, fs::metadata(HOME)?);
     let found = (home.uid(), home.gid(), home.mode() & 0o7777);

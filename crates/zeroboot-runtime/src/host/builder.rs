@@ -124,7 +124,8 @@ impl<What> TemplateBuilder<What> {
     /// It needs overlayfs in a user namespace: Linux 5.11; before Linux 6.6 a removed directory cannot be made again by its
     /// name. Where the host is root the owner's files become the sandbox's (Linux 5.19, and a file system with id-mapped mounts),
     /// and there are 32 user ids for all sandboxes of the template instead of one for each. Files of others keep their owners,
-    /// by number.
+    /// by number. As an ordinary user a file of another user or group can be read, removed and replaced, not changed in its place
+    /// (`EOVERFLOW`).
     #[must_use]
     pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
         self.directory = Some(path.into());

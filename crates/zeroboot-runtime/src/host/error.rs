@@ -58,6 +58,14 @@ pub enum BuildError {
         /// What to do about it.
         remedy: String,
     },
+    /// The directory that is to be the working directory.
+    #[error("{cause}")]
+    Directory {
+        /// What went wrong.
+        cause: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// A limit of processes that the policy requires, while it waives cgroups, and that this user cannot give.
     #[error(
         "a limit of processes without cgroups needs a user id for each sandbox, which an ordinary user cannot lend"
@@ -177,7 +185,7 @@ impl BuildError {
                 Some("the host needs /proc, and as root the right to map user ids (CAP_SETUID)".to_owned())
             }
             Self::TooSlow(_) => Some("allow a longer warm-up".to_owned()),
-            Self::Cgroup { remedy, .. } => Some(remedy.clone()),
+            Self::Cgroup { remedy, .. } | Self::Directory { remedy, .. } => Some(remedy.clone()),
             Self::ProcessLimit => {
                 Some("run as root, or with a policy that says process-limit = \"prefer\"".to_owned())
             }

@@ -24,7 +24,7 @@ use super::ready::Ready;
 use super::recipe::Recipe;
 use super::view::below_home;
 use super::wear::Wear;
-use crate::protocol::{CgroupSetup, FromWarden, MadeGroup, NoGroup, TemplateSetup, ToWarden};
+use crate::protocol::{CgroupSetup, FromWarden, MadeGroup, TemplateSetup, ToWarden, WithRemedy};
 
 /// A template that serves. Dropping it ends the template and every sandbox of it, and waits until they are gone.
 #[derive(Debug)]
@@ -173,11 +173,14 @@ impl Generation {
             FromWarden::Unshared(Err(cause)) => {
                 debug!(cause, "no cgroup: each process is limited for itself")
             }
-            FromWarden::NoGroup(NoGroup { cause, mut remedy }) => {
+            FromWarden::NoGroup(WithRemedy { cause, mut remedy }) => {
                 if self.policy.storm.action == StormAction::Throttle {
                     remedy.push_str("; or have storms reported, not throttled");
                 }
                 return Err(BuildError::Cgroup { cause, remedy });
+            }
+            FromWarden::NoDirectory(WithRemedy { cause, remedy }) => {
+                return Err(BuildError::Directory { cause, remedy });
             }
             FromWarden::Failed(text) => return Err(BuildError::Warden(text)),
             FromWarden::TemplateEnded(_) => return Err(BuildError::talk("warden")(Errno::EBADMSG)),

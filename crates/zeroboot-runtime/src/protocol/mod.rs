@@ -22,8 +22,8 @@ pub use report::{Emptied, KEEP_FILES, LinkMessage, Report, SpawnStamps};
 pub(crate) use setup::network;
 pub use setup::{
     CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, FrozenPlace, HeavyMemory, HugeCode,
-    HugeHeap, MadeGroup, NoGroup, PreparedMemory, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, SetupBind,
-    TEXT_LIMIT, TemplateSetup, ToWarden,
+    HugeHeap, MadeGroup, PreparedMemory, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, SetupBind, TEXT_LIMIT,
+    TemplateSetup, ToWarden, WithRemedy,
 };
 
 /// A packet that is not one of ours.

@@ -34,7 +34,7 @@ use zeroboot_isolation::quotas::{self, QuotaError};
 use zeroboot_isolation::shell::ShellPlanError;
 use zeroboot_isolation::world::{IdMap, IdMapError, LendError, ProjectError, TreeError, UnshareError};
 
-use crate::protocol::{FromWarden, MadeGroup, NoGroup, SETUP_LIMIT, Setup, ToWarden};
+use crate::protocol::{FromWarden, MadeGroup, SETUP_LIMIT, Setup, ToWarden, WithRemedy};
 use crate::words;
 use world::Views;
 
@@ -133,10 +133,16 @@ pub fn run() -> ExitCode {
         Err(error) => {
             let word = match error {
                 WardenError::TemplateEnded(how) => FromWarden::TemplateEnded(how),
-                WardenError::Group(error) => FromWarden::NoGroup(NoGroup {
+                WardenError::Group(error) => FromWarden::NoGroup(WithRemedy {
                     cause: words::of(&error),
                     remedy: error.remedy().to_owned(),
                 }),
+                WardenError::Project(error) | WardenError::Tree(TreeError::Project(error)) => {
+                    FromWarden::NoDirectory(WithRemedy {
+                        cause: words::of(&error),
+                        remedy: error.remedy().to_owned(),
+                    })
+                }
                 other => FromWarden::Failed(words::of(&other)),
             };
             // When the host is gone nobody wants to know.

@@ -287,7 +287,7 @@ pub(super) fn refused() -> Result<(), Failed> {
     }
     // What is mounted below a directory would be missing.
     match Template::python().directory("/").build() {
-        Err(error) if error.cause().contains("mounted at") => {}
+        Err(error @ BuildError::Directory { .. }) if error.cause().contains("mounted at") => {}
         other => return Err(format!("{other:?}").into()),
     }
     // The control: the directory itself.
