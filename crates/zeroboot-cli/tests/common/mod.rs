@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "not every test binary needs all of it")]
 
+use std::io::Write;
 use std::process::{Command, ExitCode, Output, Stdio};
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -23,6 +24,15 @@ pub(crate) fn zeroboot(arguments: &[&str]) -> Command {
 
 pub(crate) fn expect(what: &str, holds: bool, output: &Output) -> Result<(), Failed> {
     if holds { Ok(()) } else { Err(format!("{what}: {output:?}").into()) }
+}
+
+/// Says that a test could not run here; an error where nothing may be skipped.
+pub(crate) fn skip(reason: &str) -> Result<(), Failed> {
+    if std::env::var_os("ZEROBOOT_NO_SKIP").is_some_and(|value| value == "1") {
+        return Err(format!("skipped: {reason}").into());
+    }
+    let _ = writeln!(std::io::stderr(), "SKIP {}", reason.trim());
+    Ok(())
 }
 
 /// A file that is gone with the test.

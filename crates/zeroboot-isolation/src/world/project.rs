@@ -78,7 +78,7 @@ impl ProjectError {
                 "choose a directory without another file system below it, and show that by --ro"
             }
             Self::Mapped { .. } => {
-                "copy the directory to ext4, xfs, btrfs or tmpfs (overlayfs and most network file systems have no id-mapped \
+                "copy the directory to ext4, xfs or btrfs (overlayfs and most network file systems have no id-mapped \
                  mounts), or run zeroboot as the ordinary user who owns it"
             }
             Self::Overlay { source: Errno::ENODEV, .. } => "load the module (modprobe overlay)",
