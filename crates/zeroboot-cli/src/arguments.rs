@@ -162,9 +162,18 @@ pub(crate) struct RunOptions {
     /// Set a variable of the script's environment.
     #[arg(long, value_name = "K=V", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,
-    /// Show a file or directory of the host, read-only, at the same path or at DEST.
+    /// Show a file or directory of the host, read-only, at the same path or at DEST, such as /home/sandbox/NAME for the
+    /// working directory.
     #[arg(long, value_name = "PATH[:DEST]", value_parser = clap::value_parser!(OsString))]
     pub(crate) ro: Vec<OsString>,
+    /// Make the working directory a copy-on-write view of DIR: changes are private, bounded by --tmp, and gone afterwards
+    /// unless --out copies them. DIR itself never changes.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Copy new and changed regular files of the working directory to DIR when the script has ended, also when it has
+    /// failed; with --count to DIR/1, DIR/2 and so on. At most 10,000 files and 1 GiB; links are left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// Run the script in N sandboxes of one template.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: u32,

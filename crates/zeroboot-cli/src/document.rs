@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::collected::CollectedDocument;
 use base64::Engine;
 use serde::Serialize;
 use zeroboot::{Account, CgroupUsage, Kib, Outcome, PoolCounters, RunError, Seal, Status, Storm, StormKind};
@@ -31,6 +32,8 @@ pub(crate) struct Document {
     /// By the names of a policy file; null when nothing is known of the sandbox.
     limits_met: Option<Vec<&'static str>>,
     seal: Option<SealDocument>,
+    #[serde(flatten)]
+    collected: Option<CollectedDocument>,
 }
 
 #[derive(Debug, Serialize)]
@@ -225,6 +228,7 @@ impl Document {
                 cgroup: None,
                 limits_met: None,
                 seal: None,
+                collected: None,
             },
         }
     }
@@ -258,6 +262,7 @@ impl Document {
             cgroup: Cgroup::of(account.cgroup),
             limits_met: Some(account.limits_met.iter().map(|limit| limit.name()).collect()),
             seal: outcome.seal.as_ref().map(SealDocument::of),
+            collected: outcome.collected.as_ref().map(CollectedDocument::of),
         }
     }
 }
@@ -349,6 +354,6 @@ impl SealDocument {
     }
 }
 
-fn base64_unless_text(bytes: &[u8]) -> Option<String> {
+pub(crate) fn base64_unless_text(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).is_err().then(|| base64::engine::general_purpose::STANDARD.encode(bytes))
 }

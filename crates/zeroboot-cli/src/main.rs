@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod collected;
 mod doctor;
 mod document;
 mod failure;

@@ -12,6 +12,7 @@ use zeroboot::{
 };
 
 use crate::arguments::{RunOptions, view};
+use crate::collected;
 use crate::document::{Copied, Document, PoolSummary, Summary, us};
 use crate::failure::Failure;
 use crate::input::SharedInput;
@@ -93,6 +94,9 @@ fn build(options: &RunOptions, policy: Policy) -> Result<Sandboxes, Failure> {
             (path, Some(place)) => builder.read_only_at(path, place),
         };
     }
+    if let Some(directory) = &options.dir {
+        builder = builder.directory(directory);
+    }
     let spinner = (!options.quiet && std::io::stderr().is_terminal()).then(|| spinner(options));
     let sandboxes = builder.build().map_err(Failure::from).and_then(|template| park(options, template));
     if let Some(spinner) = spinner {
@@ -160,7 +164,7 @@ fn one(
     sandboxes: &Sandboxes,
     mut notes: Notes,
 ) -> Result<u8, Failure> {
-    let mut request = script.request(options);
+    let mut request = script.request(options, 1);
     if script.reads_input() {
         request = request.stdin(Input::From(copy(&std::io::stdin())?));
     }
@@ -181,6 +185,10 @@ fn one(
         notes.add(&outcome);
         say(&format!("{}; {}{}", outcome.status, outcome.account, notes.of_one()));
     }
+    if !options.quiet {
+        say_left_out(&outcome);
+    }
+    collected::check(outcome.collected.as_ref())?;
     options.map.as_ref().map_or(Ok(()), |path| maps.draw(path))?;
     Ok(status(outcome.status))
 }
@@ -205,14 +213,19 @@ fn many(
         for _ in 0..options.parallel.min(options.count) {
             let (next, input, results) = (&next, input.as_ref(), results.clone());
             scope.spawn(move || {
-                while next.fetch_add(1, Ordering::Relaxed) < options.count {
+                loop {
+                    let before = next.fetch_add(1, Ordering::Relaxed);
+                    if before >= options.count {
+                        return;
+                    }
+                    let request = script.request(options, before + 1);
                     let result = match input {
-                        Some(input) => input
-                            .feed(|stdin| sandboxes.execute(script.request(options).stdin(stdin)))
-                            .unwrap_or_else(|source| {
-                                Err(RunError::Pass { stream: "standard input", source })
-                            }),
-                        None => sandboxes.execute(script.request(options)),
+                        Some(input) => {
+                            input.feed(|stdin| sandboxes.execute(request.stdin(stdin))).unwrap_or_else(
+                                |source| Err(RunError::Pass { stream: "standard input", source }),
+                            )
+                        }
+                        None => sandboxes.execute(request),
                     };
                     if results.send(result).is_err() {
                         return;
@@ -227,6 +240,10 @@ fn many(
             show(options, &result)?;
             match result {
                 Ok(outcome) => {
+                    if !options.quiet {
+                        say_left_out(&outcome);
+                    }
+                    collected::check(outcome.collected.as_ref())?;
                     worst = worst.max(status(outcome.status));
                     notes.add(&outcome);
                     copied.add(&outcome.account);
@@ -279,6 +296,12 @@ fn show(options: &RunOptions, result: &Result<Outcome, RunError>) -> Result<(), 
     std::io::stderr()
         .write_all(&outcome.stderr)
         .map_err(|error| Failure::stream("cannot write to standard error", &error))
+}
+
+fn say_left_out(outcome: &Outcome) {
+    if let Some(words) = outcome.collected.as_ref().and_then(collected::left_out_in_words) {
+        say(&words);
+    }
 }
 
 fn status(status: Status) -> u8 {

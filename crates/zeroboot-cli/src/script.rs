@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use zeroboot::{MemoryAccount, Request};
+use zeroboot::{CollectLimits, MemoryAccount, Request};
 
 use crate::arguments::{RunOptions, view};
 use crate::failure::Failure;
@@ -85,7 +85,8 @@ impl Script {
         !matches!(self.program, Program::Input(_))
     }
 
-    pub(crate) fn request(&self, options: &RunOptions) -> Request {
+    /// For the sandbox with this number, counted from 1.
+    pub(crate) fn request(&self, options: &RunOptions, number: u32) -> Request {
         let request = match &self.program {
             Program::Code(code) => Request::code(code.clone()),
             Program::Input(code) => Request::script("<stdin>", code.clone()).argv0("-"),
@@ -100,6 +101,13 @@ impl Script {
             .memory_account(account(options));
         if options.unbuffered {
             request = request.unbuffered();
+        }
+        if let Some(directory) = &options.out {
+            let directory = match options.count {
+                1 => directory.clone(),
+                _ => directory.join(number.to_string()),
+            };
+            request = request.collect_into(directory, CollectLimits::default());
         }
         for argument in &self.arguments {
             request = request.argument(argument);

@@ -1,6 +1,6 @@
 //! The parent's hold on a child: a pidfd, which never means another process.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
@@ -129,6 +129,19 @@ pub fn pidfd_open(pid: u32) -> Result<OwnedFd, Errno> {
     let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, no_flags) })?;
     let fd = i32::try_from(fd).map_err(|_| Errno::EBADF)?;
     // SAFETY: the kernel has just given us this descriptor, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A copy of a descriptor that another process has, by its number there, close-on-exec. See `pidfd_getfd(2)`, Linux 5.6.
+///
+/// # Errors
+/// `ESRCH` when the process has ended, `EBADF` when it has no such descriptor, `EPERM` when this one may not trace it.
+pub fn pidfd_get(pidfd: BorrowedFd<'_>, number: RawFd) -> Result<OwnedFd, Errno> {
+    let no_flags: libc::c_uint = 0;
+    // SAFETY: needed since libc has no wrapper. No memory is passed.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, no_flags) };
+    let fd = i32::try_from(Errno::result(fd)?).map_err(|_| Errno::EBADF)?;
+    // SAFETY: needed to own it. The kernel has just given us this descriptor, and nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

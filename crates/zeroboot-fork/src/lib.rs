@@ -54,7 +54,7 @@ pub use child::{InChild, leave};
 pub use clock::monotonic_ns;
 pub use exit::{Exit, ExitStatus, Usage, reap_any};
 pub use freeze::freeze;
-pub use handle::{Child, is_reaped, pidfd_open, pidfd_signal, reap};
+pub use handle::{Child, is_reaped, pidfd_get, pidfd_open, pidfd_signal, reap};
 pub use heap::{HugeHeapError, fill_heap_gaps, reserve_huge_heap};
 pub use plan::{
     ForkError, ForkOptions, ForkPlan, Forked, Namespaces, Parent, PrepareError, SignalHandlers, SpawnError,

@@ -14,7 +14,8 @@
 //! What it has reaped is in its own resource usage, which the warden receives when it reaps the init; see
 //! `RUSAGE_CHILDREN` in `getrusage(2)`.
 //!
-//! Bound by the child rules: system calls only. Never here: a descriptor, a file, a word to anybody.
+//! Bound by the child rules: system calls only. Never here: a file, a word to anybody, and a use of the one descriptor that it holds
+//! for the warden ([`HOME_DESCRIPTOR`](crate::shell::HOME_DESCRIPTOR)).
 
 use std::mem::MaybeUninit;
 use std::time::Duration;

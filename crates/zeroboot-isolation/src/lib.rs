@@ -32,5 +32,6 @@ pub mod quotas;
 pub mod seal;
 pub mod shell;
 pub mod sockets;
+mod spot;
 pub mod template;
 pub mod world;

@@ -8,6 +8,8 @@
 //! Never here: the fork itself, anything about the process that joins, and what the init does while it is parked
 //! (`crate::init`).
 
+mod home;
+
 use std::ffi::{CStr, CString, NulError};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
@@ -22,7 +24,9 @@ use crate::loopback;
 use crate::policy::{Network, Policy, Protection, UserId};
 use crate::procfs;
 use crate::template::prctl;
-use crate::world::OwnNames;
+use crate::world::{OwnNames, Shown};
+pub use home::HOME_DESCRIPTOR;
+use home::{HomePlan, hold};
 
 /// What one shell mounts, and the filter that it waits under.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub struct ShellPlan {
     mounts: [(&'static CStr, CString); 3],
     terminals: CString,
     names: Option<OwnNames>,
+    home: HomePlan,
+    user: UserId,
     network: Network,
     cgroup: CgroupRoot,
     landlock: Option<RulePlan>,
@@ -80,6 +86,9 @@ fn page_size() -> u64 {
     u64::try_from(size).unwrap_or(4096)
 }
 
+/// How what a sandbox may write to is mounted.
+const PRIVATE: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV;
+
 impl ShellPlan {
     /// Formats what [`settle`](Self::settle) mounts for a sandbox of this user, and compiles the filter that
     /// [`park`](Self::park) installs.
@@ -98,12 +107,14 @@ impl ShellPlan {
         let home = CString::new(format!("mode=700,uid={id},gid={id},size={size},nr_inodes={inodes}"))?;
         Ok(Self {
             mounts: [
+                (c"/home/sandbox", home),
                 (c"/tmp", shared(size, inodes)?),
                 (c"/dev/shm", shared(size.saturating_add(files * page_size()), inodes + files)?),
-                (c"/home/sandbox", home),
             ],
             terminals: CString::new(format!("{TERMINALS},max={MOST_TERMINALS}"))?,
             names,
+            home: HomePlan::default(),
+            user,
             network: policy.network,
             cgroup: match policy.protections.wants(Protection::CgroupNamespace) {
                 true => CgroupRoot::Own,
@@ -114,9 +125,19 @@ impl ShellPlan {
         })
     }
 
+    /// What it shows at and below the private file systems: see [`build_tree`](crate::world::build_tree).
+    ///
+    /// # Errors
+    /// [`ShellPlanError::Options`].
+    pub fn showing(mut self, shown: &Shown) -> Result<Self, ShellPlanError> {
+        self.home = HomePlan::prepare(shown, self.user)?;
+        Ok(self)
+    }
+
     /// Makes the cgroup that it is in the root of what its sandbox sees, mounts the private file systems, and makes the
     /// calling process a quiet init: all signals are blocked, it holds no capability but to end what is in its sandbox
-    /// (`CAP_KILL`), and no descriptor but `keep` and the Landlock rules of its sandbox, if there are to be any.
+    /// (`CAP_KILL`), and no descriptor but `keep`, [`HOME_DESCRIPTOR`], and the Landlock rules of its sandbox, if there are
+    /// to be any.
     ///
     /// It becomes dumpable, which the warden may have ceased to be when it changed its user id: whoever joins must be
     /// allowed to look at it (see [`Place::shell`](crate::child::Place::shell)).
@@ -138,24 +159,34 @@ impl ShellPlan {
             // While the warden's `/proc` is seen: the shell's own cannot be written to.
             loopback::bound_memory().map_err(at(Step::NetworkMemory))?;
         }
-        for (target, options) in &self.mounts {
-            mount(c"tmpfs", target, libc::MS_NOSUID | libc::MS_NODEV, options).map_err(at(Step::Mount))?;
-        }
-        // Terminals are devices.
-        mount(c"devpts", c"/dev/pts", libc::MS_NOSUID | libc::MS_NOEXEC, &self.terminals)
-            .map_err(at(Step::Mount))?;
-        if let Some(names) = &self.names {
-            names.settle().map_err(at(Step::Mount))?;
-        }
-        procfs::show().map_err(at(Step::Mount))?;
+        let home = self.mount_all().map_err(at(Step::Mount))?;
         set_signal_mask(Blocked::All).map_err(at(Step::Signals))?;
         keep_capabilities(init::CAPABILITIES).map_err(at(Step::Capabilities))?;
         prctl(libc::PR_SET_DUMPABLE, 1).map_err(at(Step::Dumpable))?;
-        close_all_but(keep).map_err(at(Step::CloseOthers))?;
+        hold(home).and_then(|()| close_all_but(keep)).map_err(at(Step::CloseOthers))?;
         self.landlock.map(|plan| plan.make().map_err(at(Step::Landlock))).transpose()
     }
 
-    /// Installs the init's filter, closes every descriptor, and reaps orphans until it is asked to end the sandbox, or
+    /// Gives the directory of [`HOME_DESCRIPTOR`].
+    fn mount_all(&self) -> Result<OwnedFd, Errno> {
+        let [home, temporary, shared] = &self.mounts;
+        let mount_one = |(target, options): &(&CStr, CString)| mount(c"tmpfs", target, PRIVATE, options);
+        mount_one(home)?;
+        let held = self.home.mount_home()?;
+        mount_one(temporary)?;
+        self.home.attach_views()?;
+        // It hides what the two before have taken from there.
+        mount_one(shared)?;
+        // Terminals are devices.
+        mount(c"devpts", c"/dev/pts", libc::MS_NOSUID | libc::MS_NOEXEC, &self.terminals)?;
+        if let Some(names) = &self.names {
+            names.settle()?;
+        }
+        procfs::show()?;
+        Ok(held)
+    }
+
+    /// Installs the init's filter, closes every descriptor but [`HOME_DESCRIPTOR`], and reaps orphans until it is asked to end the sandbox, or
     /// killed: see `crate::init`. It returns only where the filter cannot be installed; the process must then say so and
     /// leave by `_exit`.
     ///
@@ -169,7 +200,7 @@ impl ShellPlan {
             return Failure::new(Step::Filter, errno);
         }
         // It cannot fail: the range is valid, and a kernel without the call has failed in `settle`.
-        let _ = close_range(0, libc::c_uint::MAX);
+        let _ = close_range(HOME_DESCRIPTOR.unsigned_abs() + 1, libc::c_uint::MAX);
         init::serve()
     }
 }
@@ -184,11 +215,12 @@ pub(crate) fn mount(kind: &CStr, target: &CStr, flags: libc::c_ulong, options: &
     Errno::result(result).map(drop)
 }
 
+/// All but this and [`HOME_DESCRIPTOR`].
 fn close_all_but(keep: BorrowedFd<'_>) -> Result<(), Errno> {
-    // A descriptor is never negative.
-    let keep = keep.as_raw_fd().unsigned_abs();
-    if let Some(below) = keep.checked_sub(1) {
-        close_range(0, below)?;
+    // Descriptors are never negative.
+    let (home, keep) = (HOME_DESCRIPTOR.unsigned_abs(), keep.as_raw_fd().unsigned_abs());
+    if keep > home + 1 {
+        close_range(home + 1, keep - 1)?;
     }
     close_range(keep + 1, libc::c_uint::MAX)
 }

@@ -67,13 +67,13 @@ pub use zeroboot_isolation::seal::{Missing, Namespace, Seal};
 pub use zeroboot_isolation::world::LendingError;
 pub use zeroboot_runtime::function::{init, write_heavy};
 pub use zeroboot_runtime::host::{
-    Account, BuildError, CopiedFrom, Cpu, DirectoryError, FaultRate, Faults, Finding, HostReport, Input,
-    Interpreter, InterpreterError, LimitMet, Memory, MemoryAccount, Outcome, Output, PageMapError,
-    PolicyFileError, Pool, PoolCounters, PoolError, PoolOptions, PublishError, PublishedError,
-    PublishedPlace, PublishedPool, PublishedProcess, PublishedSandbox, PublishedTemplate, Publisher, Request,
-    RunError, Sandbox, SandboxState, SpawnError, Status, Storm, StormKind, Template, TemplateBuilder, Times,
-    ViewError, examine_host, make_run_time_directory, page_map_of, prometheus, publish, published,
-    read_policy, run_time_directory,
+    Account, BuildError, CollectLimits, Collected, CollectedFile, CopiedFrom, Cpu, DirectoryError, FaultRate,
+    Faults, Finding, HostReport, Input, Interpreter, InterpreterError, LeftOut, LimitMet, Memory,
+    MemoryAccount, Outcome, Output, PageMapError, PolicyFileError, Pool, PoolCounters, PoolError,
+    PoolOptions, PublishError, PublishedError, PublishedPlace, PublishedPool, PublishedProcess,
+    PublishedSandbox, PublishedTemplate, Publisher, Request, RunError, Sandbox, SandboxState, SpawnError,
+    Status, Storm, StormKind, Template, TemplateBuilder, Times, ViewError, WhyLeftOut, examine_host,
+    make_run_time_directory, page_map_of, prometheus, publish, published, read_policy, run_time_directory,
 };
 #[cfg(feature = "tokio")]
 pub use zeroboot_runtime::tokio;

@@ -187,13 +187,16 @@ fn refused() -> Result<(), Failed> {
         (at("file", "data"), |error| matches!(error, ViewError::NotAbsolute(_))),
         (at("file", ""), |error| matches!(error, ViewError::NotAbsolute(_))),
         (at("file", "/data/../tmp"), |error| matches!(error, ViewError::NotAbsolute(_))),
-        (at("file", "/tmp/x"), |error| matches!(error, ViewError::Private { private: "/tmp", .. })),
+        (at("file", "/var/tmp/x"), |error| matches!(error, ViewError::Private { private: "/var/tmp", .. })),
         (at("", "/tmp"), |error| matches!(error, ViewError::Private { private: "/tmp", .. })),
         (at("", "/var"), |error| matches!(error, ViewError::Private { private: "/var/tmp", .. })),
         (at("", "/proc/1"), |error| matches!(error, ViewError::Private { private: "/proc", .. })),
         (at("", "/dev"), |error| matches!(error, ViewError::Private { private: "/dev", .. })),
         (at("", "/home"), |error| matches!(error, ViewError::Private { private: "/home/sandbox", .. })),
-        (at("", "/home/sandbox/x"), |error| matches!(error, ViewError::Private { .. })),
+        (at("", "/home/sandbox"), |error| {
+            matches!(error, ViewError::Private { private: "/home/sandbox", .. })
+        }),
+        (at("", "/dev/shm/x"), |error| matches!(error, ViewError::Private { private: "/dev", .. })),
         (at("", "/"), |error| matches!(error, ViewError::Private { .. })),
         (at("", "/usr"), |error| matches!(error, ViewError::System { .. })),
         (at("", "/etc"), |error| matches!(error, ViewError::System { .. })),

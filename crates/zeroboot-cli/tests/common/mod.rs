@@ -14,15 +14,6 @@ pub(crate) fn run(trials: Vec<Trial>) -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Says that a test could not run here; an error where nothing may be skipped.
-pub(crate) fn skip(reason: &str) -> Result<(), Failed> {
-    if std::env::var_os("ZEROBOOT_NO_SKIP").is_some_and(|value| value == "1") {
-        return Err(format!("skipped: {reason}").into());
-    }
-    let _ = writeln!(std::io::stderr(), "SKIP {reason}");
-    Ok(())
-}
-
 /// `zeroboot run` with these arguments, and nothing to read. It has no run-time directory, so that one that is killed leaves
 /// nothing there.
 pub(crate) fn zeroboot(arguments: &[&str]) -> Command {
@@ -33,6 +24,15 @@ pub(crate) fn zeroboot(arguments: &[&str]) -> Command {
 
 pub(crate) fn expect(what: &str, holds: bool, output: &Output) -> Result<(), Failed> {
     if holds { Ok(()) } else { Err(format!("{what}: {output:?}").into()) }
+}
+
+/// Says that a test could not run here; an error where nothing may be skipped.
+pub(crate) fn skip(reason: &str) -> Result<(), Failed> {
+    if std::env::var_os("ZEROBOOT_NO_SKIP").is_some_and(|value| value == "1") {
+        return Err(format!("skipped: {reason}").into());
+    }
+    let _ = writeln!(std::io::stderr(), "SKIP {}", reason.trim());
+    Ok(())
 }
 
 /// A file that is gone with the test.

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{PipeReader, Read, Write, pipe, stdout};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, raise};
 use zeroboot_fork::{
-    ExitStatus, Forked, SpawnError, StepFailure, StepId, Way, is_reaped, leave, pidfd_signal, reap, reap_any,
+    ExitStatus, Forked, SpawnError, StepFailure, StepId, Way, is_reaped, leave, pidfd_get, pidfd_signal,
+    reap, reap_any,
 };
 
 use crate::common::{Verdict, both_ways, code_of, plan};
@@ -21,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         both_ways("every exit code comes back", every_exit_code),
         both_ways("try_wait answers before and after the end", try_wait),
         both_ways("by its pidfd a child is collected once, and its number is its own until then", by_pidfd),
+        both_ways("a descriptor of a child is had by its pidfd and its number", by_number),
         both_ways("a child ends by kill and by signal", signals),
         both_ways("usage is that of the child", usage),
         both_ways("memory is a copy", memory_is_a_copy),
@@ -69,6 +71,26 @@ fn by_pidfd(way: Way) -> Verdict {
     assert_eq!(exit.status, ExitStatus::Exited(5));
     assert!(is_reaped(pidfd.as_fd()));
     assert_eq!(reap(pidfd.as_fd()), Err(Errno::ECHILD));
+    Ok(())
+}
+
+fn by_number(way: Way) -> Verdict {
+    let (reader, mut writer) = pipe().expect("a pipe");
+    let (own_reader, own_writer) = pipe().expect("a pipe");
+    let child = plan(way).spawn(&|| Ok(()), || read_byte(&reader)).expect("a child");
+    let (_, pidfd) = child.into_parts();
+    // From here on the child alone has it.
+    let number = own_reader.as_raw_fd();
+    drop(own_reader);
+    let copy = pidfd_get(pidfd.as_fd(), number).expect("a copy");
+    (&own_writer).write_all(&[7]).expect("a byte");
+    assert_eq!(read_byte(&PipeReader::from(copy)), 7);
+    assert_eq!(pidfd_get(pidfd.as_fd(), i32::MAX).err(), Some(Errno::EBADF));
+    writer.write_all(&[5]).expect("a byte");
+    let mut end = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    poll(&mut end, PollTimeout::NONE).expect("its end");
+    reap(pidfd.as_fd()).expect("a child").expect("its end");
+    assert_eq!(pidfd_get(pidfd.as_fd(), number).err(), Some(Errno::ESRCH));
     Ok(())
 }
 

@@ -259,7 +259,7 @@ fn is_changed(errno: Errno) -> bool {
 }
 
 /// Where something is mounted below `source`, as paths below it; none where that cannot be read.
-fn mounts_below(source: &Path) -> Vec<PathBuf> {
+pub(super) fn mounts_below(source: &Path) -> Vec<PathBuf> {
     let Ok(source) = fs::canonicalize(source) else { return Vec::new() };
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
     let points =

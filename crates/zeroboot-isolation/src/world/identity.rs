@@ -128,7 +128,7 @@ impl IdMap {
     }
 }
 
-fn put(pid: u32, file: &str, text: &str) -> Result<(), IdMapError> {
+pub(super) fn put(pid: u32, file: &str, text: &str) -> Result<(), IdMapError> {
     let path = PathBuf::from(format!("/proc/{pid}/{file}"));
     fs::write(&path, text).map_err(|source| IdMapError { path, source })
 }

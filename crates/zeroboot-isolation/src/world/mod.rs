@@ -19,10 +19,16 @@ mod lending;
 mod machine;
 pub(crate) mod mount;
 mod names;
+mod project;
+mod store;
 mod tree;
 
 pub use cover::Covers;
 pub use identity::{IdMap, IdMapError, LendError, TEMPLATE_USER, UnshareError, lend_capabilities, unshare};
 pub use lending::{IdRange, Lending, LendingError};
+pub(crate) use mount::{attach_over, open_tree};
 pub(crate) use names::OwnNames;
+pub use project::{Owner, Project, ProjectError};
+pub use store::Shown;
+pub(crate) use store::{StoredView, UPPER, WORK, overlay_options};
 pub use tree::{Bind, Content, HOME, TreeError, build_tree};

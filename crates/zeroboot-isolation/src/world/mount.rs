@@ -17,6 +17,7 @@ struct MountAttr {
 const MOUNT_ATTR_RDONLY: u64 = 0x1;
 const MOUNT_ATTR_NOSUID: u64 = 0x2;
 const MOUNT_ATTR_NODEV: u64 = 0x4;
+const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
 
 /// Whether device nodes can be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +28,16 @@ pub(crate) enum Devices {
 }
 
 /// A detached copy of the mounts at `path`, those below it included.
-pub(super) fn open_tree(path: &CStr) -> Result<OwnedFd, Errno> {
+///
+/// # After fork
+/// One system call: allowed in the child.
+pub(crate) fn open_tree(path: &CStr) -> Result<OwnedFd, Errno> {
     clone(path, libc::AT_RECURSIVE)
+}
+
+/// A detached copy of the mount at `path` alone, from there on.
+pub(super) fn open_mount(path: &CStr) -> Result<OwnedFd, Errno> {
+    clone(path, 0)
 }
 
 /// A detached copy of one mount, beginning at `path`: the link itself where that is one.
@@ -60,8 +69,18 @@ pub(super) fn make_root_read_only(root: BorrowedFd<'_>) -> Result<(), Errno> {
     set_attributes(root, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0)
 }
 
+/// Maps the ids of the files of a detached mount as this user namespace does. See `mount_setattr(2)`, Linux 5.12.
+pub(super) fn map_ids(tree: BorrowedFd<'_>, namespace: BorrowedFd<'_>) -> Result<(), Errno> {
+    // A descriptor is never negative.
+    let userns_fd = namespace.as_raw_fd().unsigned_abs().into();
+    set(tree, &MountAttr { attr_set: MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd }, 0)
+}
+
 fn set_attributes(tree: BorrowedFd<'_>, attr_set: u64, flags: libc::c_int) -> Result<(), Errno> {
-    let attributes = MountAttr { attr_set, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    set(tree, &MountAttr { attr_set, attr_clr: 0, propagation: 0, userns_fd: 0 }, flags)
+}
+
+fn set(tree: BorrowedFd<'_>, attributes: &MountAttr, flags: libc::c_int) -> Result<(), Errno> {
     // SAFETY: needed since there is no wrapper for this call; the path is a valid empty C string, and the structure has the
     // kernel's layout and lives through the call.
     let result = unsafe {
@@ -70,7 +89,7 @@ fn set_attributes(tree: BorrowedFd<'_>, attr_set: u64, flags: libc::c_int) -> Re
             tree.as_raw_fd(),
             c"".as_ptr(),
             flags | libc::AT_EMPTY_PATH,
-            &raw const attributes,
+            std::ptr::from_ref(attributes),
             size_of::<MountAttr>(),
         )
     };
@@ -83,7 +102,10 @@ pub(crate) fn attach(tree: BorrowedFd<'_>, target: &CStr) -> Result<(), Errno> {
 }
 
 /// Attaches a detached tree at a place that is open, whatever its name is now.
-pub(super) fn attach_over(tree: BorrowedFd<'_>, place: BorrowedFd<'_>) -> Result<(), Errno> {
+///
+/// # After fork
+/// One system call: allowed in the child.
+pub(crate) fn attach_over(tree: BorrowedFd<'_>, place: BorrowedFd<'_>) -> Result<(), Errno> {
     let flags = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH;
     move_mount(tree, place.as_raw_fd(), c"", flags)
 }

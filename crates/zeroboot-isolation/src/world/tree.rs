@@ -20,7 +20,10 @@ use super::identity::{IdMap, TEMPLATE_USER};
 use super::machine;
 use super::mount::{self as calls, Devices};
 use super::names::{give_to_root, groups, users};
+use super::project::{Project, ProjectError};
+use super::store::{Inner, Shown, put_away, show_template, top_of};
 use crate::policy::Limits;
+use crate::spot::Kind;
 
 /// Home and working directory of every sandbox.
 pub const HOME: &str = "/home/sandbox";
@@ -34,8 +37,8 @@ const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// The system's own directories: bound where they are directories, copied as links where they are links.
 pub(super) const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
-/// Where every sandbox has private file systems, which would hide a view, and the files that its
-/// `/proc` shows: nothing can be shown there or below.
+/// Where every sandbox has private file systems, and the files that its `/proc` shows. A view lies in one of them, in its home or
+/// `/tmp`, if [`top_of`] says so.
 const COVERED: [&str; 6] = ["/proc", "/.machine", "/tmp", "/var/tmp", "/dev/shm", HOME];
 
 /// A read-only view of a host path, and of what is mounted below it, at the same or another place in the tree.
@@ -43,8 +46,8 @@ const COVERED: [&str; 6] = ["/proc", "/.machine", "/tmp", "/var/tmp", "/dev/shm"
 pub struct Bind {
     /// A file or directory of the host.
     pub source: PathBuf,
-    /// Where it is seen: an absolute path without `..`, and not at or below `/proc`, `/tmp`, `/var/tmp`, `/dev/shm`
-    /// or [`HOME`].
+    /// Where it is seen: an absolute path without `..`, and not at `/tmp` or [`HOME`], nor at or below `/proc`, `/var/tmp`
+    /// or `/dev/shm`.
     pub target: PathBuf,
     /// Whether what is shown is looked at.
     pub content: Content,
@@ -67,8 +70,8 @@ pub enum TreeError {
     Path(PathBuf),
     /// A view would be hidden, or lie outside of the tree.
     #[error(
-        "nothing can be shown at {} in the sandbox: choose an absolute path that is not below a private file system \
-         (/tmp, /var/tmp, /dev/shm, /proc, {HOME})",
+        "nothing can be shown at {} in the sandbox: choose an absolute path that is not a private file system, nor below \
+         one but /tmp and {HOME} (there are /tmp, /var/tmp, /dev/shm, /proc, {HOME})",
         .0.display()
     )]
     Target(PathBuf),
@@ -104,6 +107,9 @@ pub enum TreeError {
         /// What the kernel answered to `open_tree`, `mount_setattr`, `openat2` or `move_mount`.
         source: Errno,
     },
+    /// The directory that is to be the working directory.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// The warden could not take the mapped user id.
     #[error("taking the template's user id failed")]
     Identity(#[source] Errno),
@@ -159,17 +165,12 @@ pub enum TreeError {
 struct Opened {
     tree: OwnedFd,
     target: PathBuf,
-    directory: Directory,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Directory {
-    Yes,
-    No,
+    kind: Kind,
 }
 
 /// Builds the tree, makes it the root of this process, and detaches the host's. What of the views is covered was found ahead,
-/// in the same views; the limits are those that sandboxes find in `/proc`.
+/// in the same views; the limits are those that sandboxes find in `/proc`. A project is the working directory. Returns what each shell
+/// is to [show](crate::shell::ShellPlan::showing).
 ///
 /// Call it as pid 1 of the new pid namespace, after the ids were mapped: `/proc` shows that namespace. Afterwards the
 /// process runs as [`TEMPLATE_USER`], with all its capabilities and the umask 022, and where it had another user id
@@ -177,13 +178,21 @@ enum Directory {
 ///
 /// # Errors
 /// [`TreeError`]. Nothing is undone: leave the process.
-pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap, limits: &Limits) -> Result<(), TreeError> {
+pub fn build_tree(
+    binds: &[Bind],
+    covers: &Covers,
+    project: Option<&Project>,
+    ids: IdMap,
+    limits: &Limits,
+) -> Result<Shown, TreeError> {
     if let Some(bind) = binds.iter().find(|bind| !can_be_target(&bind.target)) {
         return Err(TreeError::Target(bind.target.clone()));
     }
     mount_at("/", None, "/", MsFlags::MS_PRIVATE | MsFlags::MS_REC, "")?;
-    let (opened, special) = open_sources(binds, covers)?;
+    let (mut opened, special) = open_sources(binds, covers)?;
     let settings = Settings::read();
+    let layers = project.map(|project| Ok((project, project.layers()?))).transpose();
+    let layers = layers.map_err(TreeError::Project)?;
     become_template_user(ids).map_err(TreeError::Identity)?;
     nix::sys::stat::umask(Mode::S_IWGRP | Mode::S_IWOTH);
 
@@ -192,14 +201,16 @@ pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap, limits: &Limits) 
     fill_root(root)?;
     settings.write(root)?;
     machine::lay_out(root, limits)?;
-    let (own, shown) = opened.split_at(opened.len() - binds.len());
-    own.iter().try_for_each(|source| place(root, source))?;
+    let views = opened.split_off(opened.len() - binds.len());
+    opened.iter().try_for_each(|source| place(root, source))?;
     settings.complete(root, ids)?;
     // Last: they may hide what is there.
-    shown.iter().try_for_each(|source| place(root, source))?;
-    cover(&special, root)?;
-    if ids != IdMap::Single {
-        give_to_root(root).map_err(|source| TreeError::Make { path: root.to_owned(), source })?;
+    let mut inner = Vec::new();
+    for Opened { tree, target, kind } in views {
+        match top_of(&target) {
+            Some(_) => inner.push(Inner { tree, target, kind }),
+            None => place(root, &Opened { tree, target, kind })?,
+        }
     }
     for (what, below, options) in [
         ("tmpfs", "tmp", "mode=1777,size=64m"),
@@ -209,12 +220,19 @@ pub fn build_tree(binds: &[Bind], covers: &Covers, ids: IdMap, limits: &Limits) 
         let target = root.join(below);
         mount_at(what, Some(what), &target, MsFlags::MS_NOSUID | MsFlags::MS_NODEV, options)?;
     }
+    let shown = put_away(root, layers, &inner)?;
+    cover(&special, root)?;
+    if ids != IdMap::Single {
+        give_to_root(root).map_err(|source| TreeError::Make { path: root.to_owned(), source })?;
+    }
+    show_template(root, &inner)?;
     let proc_flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount_at("proc", Some("proc"), root.join("proc"), proc_flags, "").map_err(|error| match error {
         TreeError::Mount { source: Errno::EPERM, .. } => TreeError::PartlyCovered(Errno::EPERM),
         other => other,
     })?;
-    pivot(root)
+    pivot(root)?;
+    Ok(shown)
 }
 
 fn can_be_target(path: &Path) -> bool {
@@ -222,7 +240,7 @@ fn can_be_target(path: &Path) -> bool {
     parts.next() == Some(Component::RootDir)
         && parts.clone().next().is_some()
         && parts.all(|part| matches!(part, Component::Normal(_)))
-        && !COVERED.iter().any(|covered| path.starts_with(covered))
+        && (top_of(path).is_some() || !COVERED.iter().any(|covered| path.starts_with(covered)))
 }
 
 fn open_sources(binds: &[Bind], covers: &Covers) -> Result<(Vec<Opened>, Vec<OpenPlace>), TreeError> {
@@ -251,8 +269,8 @@ fn open_source(source: &Path, target: &Path, devices: Devices) -> Result<Opened,
     let tree = calls::open_tree(&c_path(source)?).map_err(failed)?;
     // A device can be written to all the same: what is read-only is its node.
     calls::make_read_only(tree.as_fd(), devices).map_err(failed)?;
-    let directory = if source.is_dir() { Directory::Yes } else { Directory::No };
-    Ok(Opened { tree, target: target.to_owned(), directory })
+    let kind = if source.is_dir() { Kind::Directory } else { Kind::File };
+    Ok(Opened { tree, target: target.to_owned(), kind })
 }
 
 /// Takes the mapped identity; it costs no capability, since neither the old nor the new id is the namespace's root.
@@ -296,7 +314,7 @@ fn fill_root(root: &Path) -> Result<(), TreeError> {
 
 fn place(root: &Path, source: &Opened) -> Result<(), TreeError> {
     let target = below(root, &source.target);
-    if source.directory == Directory::Yes {
+    if source.kind == Kind::Directory {
         make_directory(&target)?;
     } else if !target.exists() {
         if let Some(parent) = target.parent() {

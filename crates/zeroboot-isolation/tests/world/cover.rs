@@ -72,7 +72,7 @@ pub(crate) fn nothing_special_can_be_opened() -> Result<(), Failed> {
         let at = |path| host.path().join(path);
         // As a container's engine shows a socket: the directory's entry is that of a file.
         mount(Some(&at("pipe")), &at("mounted"), None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
-        build_tree(&binds, &Covers::look_through(&binds)?, ids, &Policy::strict().limits)?;
+        build_tree(&binds, &Covers::look_through(&binds)?, None, ids, &Policy::strict().limits)?;
         drop_capabilities()?;
         for path in SPECIAL.into_iter().chain(["link"]) {
             let path = Path::new(AT).join(path);

@@ -61,7 +61,7 @@ fn unless_forbidden(test: Test) -> Result<(), Failed> {
 /// Runs `body` as pid 1 of a new world.
 fn in_world(binds: &[Bind], body: impl FnOnce() -> Outcome) -> Result<(), Failed> {
     before_the_tree(|ids| {
-        build_tree(binds, &Covers::look_through(binds)?, ids, &Policy::strict().limits)?;
+        build_tree(binds, &Covers::look_through(binds)?, None, ids, &Policy::strict().limits)?;
         body()
     })
 }

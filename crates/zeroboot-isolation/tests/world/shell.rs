@@ -17,7 +17,7 @@ use zeroboot_isolation::child::OwnUser;
 use zeroboot_isolation::filter::Filters;
 use zeroboot_isolation::policy::{Bytes, Policy, UserId};
 use zeroboot_isolation::seal::{Namespace, SealReader};
-use zeroboot_isolation::shell::ShellPlan;
+use zeroboot_isolation::shell::{HOME_DESCRIPTOR, ShellPlan};
 use zeroboot_isolation::sockets::Sockets;
 use zeroboot_isolation::template::bound_template;
 use zeroboot_isolation::world::{HOME, TEMPLATE_USER};
@@ -50,7 +50,8 @@ fn parked() -> Outcome<Forked> {
         unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
         let rules = plan.settle(settled.as_fd())?.ok_or("no Landlock rules")?;
         let open: Vec<_> = (0..1024).filter(|number| is_open(*number)).collect();
-        let kept = [rules.as_raw_fd(), settled.as_raw_fd()];
+        let mut kept = [HOME_DESCRIPTOR, rules.as_raw_fd(), settled.as_raw_fd()];
+        kept.sort_unstable();
         settled.write_all(if open == kept { b"y" } else { b"n" })?;
         Err(format!("{:?}", plan.park()).into())
     })?;
@@ -59,7 +60,7 @@ fn parked() -> Outcome<Forked> {
     ready.read_to_end(&mut answer)?;
     match &answer[..] {
         b"y" => Ok(shell),
-        b"n" => Err("the shell has kept other descriptors than the rules and its socket".into()),
+        b"n" => Err("the shell has kept other descriptors than its home, the rules and its socket".into()),
         _ => Err(format!("the shell did not settle: {:?}", shell.end()?).into()),
     }
 }
@@ -161,7 +162,11 @@ fn as_its_user_sees_it() -> Outcome {
     }
     names_of_proc()?;
     let open = numbers("/proc/1/fd")?;
-    ensure(open.is_empty(), || format!("the shell has the descriptors {open:?}"))?;
+    ensure(open.into_iter().eq([HOME_DESCRIPTOR.unsigned_abs()]), || {
+        "the shell has other descriptors".to_owned()
+    })?;
+    let held = fs::read_link(format!("/proc/1/fd/{HOME_DESCRIPTOR}"))?;
+    ensure(held == Path::new(HOME), || format!("the shell holds {held:?}"))?;
 
     let (id, home) = (user().0, fs::metadata(HOME)?);
     let found = (home.uid(), home.gid(), home.mode() & 0o7777);

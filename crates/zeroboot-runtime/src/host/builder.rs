@@ -47,6 +47,7 @@ pub struct TemplateBuilder<What> {
     name: Option<String>,
     policy: Policy,
     views: Vec<View>,
+    directory: Option<PathBuf>,
     environment: Vec<(String, String)>,
     heap: Heap,
     output: Option<File>,
@@ -68,6 +69,7 @@ impl<What> TemplateBuilder<What> {
             name: None,
             policy: Policy::strict(),
             views: Vec::new(),
+            directory: None,
             environment: Vec::new(),
             heap: Heap::Usual,
             output: None,
@@ -106,12 +108,31 @@ impl<What> TemplateBuilder<What> {
         self
     }
 
-    /// The same at another place: an absolute path, neither at, above nor below what is private in a sandbox (`/tmp`,
-    /// `/dev`, `/proc`, its home), and not in the place of `/usr`, `/etc` and their like. [`ViewError`](super::ViewError)
+    /// The same at another place: an absolute path, neither at nor above what is private in a sandbox (`/tmp`, `/dev`,
+    /// `/proc`, its home), nor below it but in `/tmp` and the home (`/home/sandbox`), and not in the place of `/usr`, `/etc` and their like. [`ViewError`](super::ViewError)
     /// says what else cannot be.
     #[must_use]
     pub fn read_only_at(mut self, source: impl Into<PathBuf>, destination: impl Into<PathBuf>) -> Self {
         self.views.push(View { source: source.into(), destination: Some(destination.into()) });
+        self
+    }
+
+    /// Makes the working directory (`/home/sandbox`, the home as well) a copy-on-write view of a directory of the host.
+    ///
+    /// A sandbox sees its files there as its own, and may change them: what it changes is private, bounded like its other
+    /// private file systems ([`Limits::tmp`](zeroboot_isolation::policy::Limits)), and gone afterwards, unless it is
+    /// [collected](super::Request::collect_into). Nothing is ever written to the directory itself; do not change it while the
+    /// template lives, or what sandboxes see of it is undefined. The warm-up sees it as well. A pipe in it is another pipe in each
+    /// sandbox, a socket cannot be connected to, no device can be opened, and no file system that is mounted below it is shown.
+    ///
+    /// It needs overlayfs in a user namespace: Linux 5.11; before Linux 6.6 a removed directory cannot be made again by its
+    /// name. Where the host is root the owner's files become the sandbox's (Linux 5.19, and a file system with id-mapped mounts),
+    /// and there are 32 user ids for all sandboxes of the template instead of one for each. Files of others keep their owners,
+    /// by number. As an ordinary user a file of another user or group can be read, removed and replaced, not changed in its place
+    /// (`EOVERFLOW`).
+    #[must_use]
+    pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.directory = Some(path.into());
         self
     }
 
@@ -178,6 +199,7 @@ impl<What> TemplateBuilder<What> {
     fn recipe(self, kind: impl FnOnce(What) -> Result<Kind, BuildError>) -> Result<Recipe, BuildError> {
         // First, since the kind may ask an interpreter about itself.
         let views = view::check(&self.views)?;
+        let directory = self.directory.as_deref().map(view::check_directory).transpose()?;
         let kind = kind(self.what)?;
         if let Kind::Python { interpreter, .. } = &kind {
             view::check_beside(&views, interpreter.needs())?;
@@ -187,6 +209,7 @@ impl<What> TemplateBuilder<What> {
             kind,
             policy: self.policy,
             views,
+            directory,
             environment: self.environment,
             heap: self.heap,
             output: self.output,

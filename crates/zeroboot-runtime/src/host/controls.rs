@@ -16,7 +16,7 @@ use zeroboot_fork::fd::{self, Waiting};
 use super::error::BuildError;
 use super::ready::Ready;
 use super::recipe::Recipe;
-use crate::protocol::{FromTemplate, FromWarden, TEXT_LIMIT};
+use crate::protocol::{FromTemplate, FromWarden, TEXT_LIMIT, WithRemedy};
 
 /// How much of what a warm-up prints is kept, in bytes: its end.
 const SAID_LIMIT: usize = 16 * 1024;
@@ -169,6 +169,7 @@ impl<'a> Hearing<'a> {
         Err(match word {
             FromWarden::TemplateEnded(how) => BuildError::Died { how, said: self.said() },
             FromWarden::Failed(text) => BuildError::Warden(text),
+            FromWarden::NoDirectory(WithRemedy { cause, remedy }) => BuildError::Directory { cause, remedy },
             FromWarden::Unshared(_) | FromWarden::NoGroup(_) => BuildError::talk("warden")(Errno::EBADMSG),
         })
     }

@@ -59,6 +59,14 @@ pub enum BuildError {
         /// What to do about it.
         remedy: String,
     },
+    /// The directory that is to be the working directory.
+    #[error("{cause}")]
+    Directory {
+        /// What went wrong.
+        cause: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// A limit of processes that the policy requires, while it waives cgroups, and that this user cannot give.
     #[error(
         "a limit of processes without cgroups needs a user id for each sandbox, which an ordinary user cannot provide"
@@ -186,7 +194,7 @@ impl BuildError {
                 Some("the host needs /proc, and as root the right to map user ids (CAP_SETUID)".to_owned())
             }
             Self::TooSlow(_) => Some("do less in the warm-up, or raise its limit (TemplateBuilder::warm_up_limit)".to_owned()),
-            Self::Cgroup { remedy, .. } => Some(remedy.clone()),
+            Self::Cgroup { remedy, .. } | Self::Directory { remedy, .. } => Some(remedy.clone()),
             Self::ProcessLimit => {
                 Some("run as root, or with a policy that says process-limit = \"prefer\"".to_owned())
             }
@@ -313,6 +321,14 @@ pub enum RunError {
         /// Why.
         source: Errno,
     },
+    /// The directory that its files are to be copied to cannot be made or opened; the sandbox is ended.
+    #[error("cannot copy files to {}", path.display())]
+    Collect {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// It was cancelled, and the sandbox is being ended.
     #[error("the run was cancelled")]
     Cancelled,
@@ -337,6 +353,7 @@ impl RunError {
         match self {
             Self::Spawn(error) => error.remedy(),
             Self::TemplateDied => Some("try again: the template is rebuilt".to_owned()),
+            Self::Collect { .. } => Some("choose a directory that you may write to".to_owned()),
             Self::Pass { stream, source } => Some(match source {
                 Errno::ENOSPC | Errno::EDQUOT | Errno::EFBIG => {
                     format!("make room where {stream} is written to, or write somewhere else")

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -21,8 +22,9 @@ use super::meter::Meter;
 use super::metrics::Metrics;
 use super::ready::Ready;
 use super::recipe::Recipe;
+use super::view::below_home;
 use super::wear::Wear;
-use crate::protocol::{CgroupSetup, FromWarden, MadeGroup, NoGroup, TemplateSetup, ToWarden};
+use crate::protocol::{CgroupSetup, FromWarden, MadeGroup, TemplateSetup, ToWarden, WithRemedy};
 
 /// A template that serves. Dropping it ends the template and every sandbox of it, and waits until they are gone.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub(super) struct Generation {
     meter: Option<Meter>,
     policy: Policy,
     group: Option<GroupReader>,
+    /// Where views lie in the working directory, as paths below it.
+    views_in_home: Vec<PathBuf>,
     ready: Ready,
     wear: Wear,
     /// Of all generations of the template.
@@ -68,6 +72,7 @@ impl Generation {
             meter: None,
             policy,
             group: None,
+            views_in_home: below_home(&recipe.views),
             ready: Ready::default(),
             wear: Wear::new(),
             metrics: Arc::clone(metrics),
@@ -125,6 +130,11 @@ impl Generation {
         self.policy.protections
     }
 
+    /// Where views lie in the working directory, as paths below it.
+    pub(super) fn views_in_home(&self) -> &[PathBuf] {
+        &self.views_in_home
+    }
+
     /// What they may do and take.
     pub(super) fn policy(&self) -> &Policy {
         &self.policy
@@ -163,11 +173,14 @@ impl Generation {
             FromWarden::Unshared(Err(cause)) => {
                 debug!(cause, "no cgroup: limits apply to each process")
             }
-            FromWarden::NoGroup(NoGroup { cause, mut remedy }) => {
+            FromWarden::NoGroup(WithRemedy { cause, mut remedy }) => {
                 if self.policy.storm.action == StormAction::Throttle {
                     remedy.push_str("; or have storms reported, not throttled");
                 }
                 return Err(BuildError::Cgroup { cause, remedy });
+            }
+            FromWarden::NoDirectory(WithRemedy { cause, remedy }) => {
+                return Err(BuildError::Directory { cause, remedy });
             }
             FromWarden::Failed(text) => return Err(BuildError::Warden(text)),
             FromWarden::TemplateEnded(_) => return Err(BuildError::talk("warden")(Errno::EBADMSG)),

@@ -27,7 +27,7 @@ use super::outcome::{Times, steps};
 use super::request::MemoryAccount;
 use super::sandbox::First;
 use super::storm::Watched;
-use crate::protocol::{CHANNEL_FRAME, ChannelFrame, Emptied, HostWord, Report, SpawnStamps};
+use crate::protocol::{CHANNEL_FRAME, ChannelFrame, Emptied, HostWord, KEEP_FILES, Report, SpawnStamps};
 use crate::words;
 
 /// What is known of a sandbox's process, and the ways to it.
@@ -63,6 +63,8 @@ pub(super) struct Live {
     ended_at: Option<u64>,
     /// What else is known when everything in it has ended.
     pub(super) emptied: Emptied,
+    /// What it has written into its working directory, once everything in it has ended, if that was wanted.
+    pub(super) files: Option<OwnedFd>,
     pub(super) memory_account: MemoryAccount,
     pub(super) measured: Option<Measured>,
     /// What it had used up when it was measured.
@@ -132,6 +134,7 @@ impl Live {
             exit: None,
             ended_at: None,
             emptied: Emptied::default(),
+            files: None,
             memory_account: MemoryAccount::default(),
             measured: None,
             used_up: Vec::new(),
@@ -160,6 +163,16 @@ impl Live {
     pub(super) fn send_job(&mut self, packets: Vec<Vec<u8>>) -> Result<(), SpawnError> {
         self.queue = packets.into();
         self.flush()
+    }
+
+    /// Asks for what it is going to write into its working directory. Before it has a job.
+    pub(super) fn keep_files(&mut self) -> Result<(), SpawnError> {
+        let Some(report) = &self.report else { return Ok(()) };
+        match fd::send(report.as_fd(), &KEEP_FILES, &[]) {
+            // It has ended: the report says how.
+            Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
+            Err(errno) => Err(SpawnError::Talk(errno)),
+        }
     }
 
     /// Sends what is still to be sent, as far as the socket takes it.
@@ -191,7 +204,13 @@ impl Live {
     pub(super) fn read_report(&mut self) -> Result<(), SpawnError> {
         let Some(report) = &self.report else { return Ok(()) };
         let mut packet = [0; Report::SIZE];
-        let received = match fd::receive(report.as_fd(), &mut packet, Waiting::DontWait) {
+        let mut receive = || fd::receive(report.as_fd(), &mut packet, Waiting::DontWait);
+        let received = match receive() {
+            // Whoever had the other end has left something unread. That is reported once, before what it has said.
+            Err(Errno::ECONNRESET) => receive(),
+            received => received,
+        };
+        let received = match received {
             Err(Errno::EAGAIN) => return Ok(()),
             Err(Errno::ECONNRESET) => {
                 self.report = None;
@@ -232,6 +251,7 @@ impl Live {
             }
             Report::Emptied(emptied) => {
                 self.emptied = emptied;
+                self.files = received.fds.into_iter().next();
                 Ok(())
             }
         }

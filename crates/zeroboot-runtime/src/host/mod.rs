@@ -14,6 +14,7 @@
 //! | `pool` | sandboxes that are made before they are asked for |
 //! | `sandbox`, `live`, `run`, `pump` | one sandbox, from the request to the last byte |
 //! | `storm` | its bursts of page faults: who looks, and what is done |
+//! | `collect` | copies the files of a working directory out |
 //! | `outcome`, `limit` | what is known afterwards |
 //! | `metrics` | all of it in numbers, for Prometheus |
 //! | `publish` | what there is now, for other processes of the user |
@@ -23,6 +24,7 @@
 //! there is no dispatcher. Every byte from a sandbox is hostile. Never here: code that runs in a template.
 
 mod builder;
+mod collect;
 mod controls;
 mod embedded;
 mod error;
@@ -50,6 +52,7 @@ mod warm_environment;
 mod wear;
 
 pub use builder::{Command, Function, Python, TemplateBuilder};
+pub use collect::{CollectLimits, Collected, CollectedFile, LeftOut, WhyLeftOut};
 pub use error::{BuildError, RunError, SpawnError};
 pub use examine::{Finding, HostReport, examine_host};
 pub use interpreter::{Interpreter, InterpreterError};

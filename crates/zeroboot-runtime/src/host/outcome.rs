@@ -13,6 +13,7 @@ pub use zeroboot_telemetry::storm::{FaultRate, Kind as StormKind};
 pub use zeroboot_telemetry::{Cpu, Faults, Memory};
 use zeroboot_telemetry::{Kib, PageMap};
 
+use super::collect::Collected;
 use super::limit::LimitMet;
 use crate::protocol::SpawnStamps;
 
@@ -214,6 +215,8 @@ pub struct Outcome {
     pub account: Account,
     /// Its memory page by page, where that was [asked for](super::MemoryAccount::Map) and may be seen.
     pub page_map: Option<PageMap>,
+    /// The files of its working directory that were [copied](super::Request::collect_into), if that was asked for.
+    pub collected: Option<Collected>,
     /// What held it, read from outside before its code ran. `None` when it was ended before that, or did not wait for it.
     pub seal: Option<Seal>,
 }

@@ -32,6 +32,8 @@ pub(super) struct Recipe {
     pub(super) policy: Policy,
     /// Files of the host, and where they are shown.
     pub(super) views: Vec<(PathBuf, PathBuf)>,
+    /// Of which directory of the host the working directory is a copy-on-write view, if of one.
+    pub(super) directory: Option<PathBuf>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) heap: Heap,
     /// Where what the warm-up prints goes.
@@ -161,6 +163,7 @@ impl Recipe {
                 IdMap::Single => None,
             },
             binds,
+            directory: self.directory.clone(),
             program,
             arguments,
             environment,

@@ -4,12 +4,13 @@ use std::ffi::OsStr;
 use std::io::{IsTerminal, PipeReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use zeroboot_isolation::policy::Bytes;
 use zeroboot_isolation::world::HOME;
 
+use super::collect::CollectLimits;
 use crate::protocol::{Buffering, Job, Origin};
 
 /// Where standard input comes from.
@@ -67,6 +68,8 @@ pub struct Request {
     pub(super) memory_account: MemoryAccount,
     /// A pipe whose other end is closed to cancel it.
     pub(super) cancel: Option<PipeReader>,
+    /// Where the files of its working directory go, if anywhere.
+    pub(super) collect: Option<(PathBuf, CollectLimits)>,
 }
 
 impl Request {
@@ -119,6 +122,7 @@ impl Request {
             output_limit: Self::OUTPUT_LIMIT,
             memory_account: MemoryAccount::default(),
             cancel: None,
+            collect: None,
         }
     }
 
@@ -203,6 +207,21 @@ impl Request {
     #[must_use]
     pub fn memory_account(mut self, account: MemoryAccount) -> Self {
         self.memory_account = account;
+        self
+    }
+
+    /// Copies the new and changed files of the working directory into this directory of the host when the run is over, however
+    /// it has ended: [`Outcome::collected`](super::Outcome::collected) lists them. The directory is made if it is missing, and
+    /// so are those below it that are needed.
+    ///
+    /// Without a [directory of the host](super::TemplateBuilder::directory) below it, all of the working directory is new. Only
+    /// regular files are copied, never what a link points to, and nothing is written through a link that lies in the
+    /// directory. A file that is there already is replaced as a whole. A copy belongs to this process's user, and has the
+    /// permissions of the file, as far as the umask lets it. The limits bound what is copied; what is left out is listed with the
+    /// reason. The call takes as much longer, [`CollectLimits::time`] at most.
+    #[must_use]
+    pub fn collect_into(mut self, directory: impl Into<PathBuf>, limits: CollectLimits) -> Self {
+        self.collect = Some((directory.into(), limits));
         self
     }
 

@@ -11,6 +11,7 @@ use zeroboot_fork::{Exit, ExitStatus, Usage};
 use zeroboot_isolation::cgroup::CpuTime;
 use zeroboot_telemetry::{Cpu, Faults, Kib};
 
+use super::collect::Collection;
 use super::error::RunError;
 use super::limit::LimitMet;
 use super::live::{Kill, Live};
@@ -43,12 +44,14 @@ struct Run {
     deadline: Instant,
     /// When it is asked to end.
     asked: Option<Instant>,
+    collection: Option<Collection>,
     storms: Lookout,
 }
 
 /// Sees a sandbox with its job to its end.
 pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunError> {
     let _span = debug_span!("run").entered();
+    let collection = request.collect.map(|(path, limits)| Collection::open(path, limits)).transpose()?;
     let pass = |stream| move |source| RunError::Pass { stream, source };
     let deadline = Instant::now() + request.timeout;
     let mut run = Run {
@@ -63,6 +66,7 @@ pub(super) fn drive(sandbox: Sandbox, request: Request) -> Result<Outcome, RunEr
         cancel: request.cancel,
         deadline,
         asked: (!request.grace.is_zero()).then(|| deadline.checked_sub(request.grace).unwrap_or(deadline)),
+        collection,
     };
     run.live.memory_account = request.memory_account;
     while !run.is_over() {
@@ -247,7 +251,11 @@ impl Run {
         if let Some(flight) = self.live.flight.take() {
             flight.land(status, &account);
         }
+        let collect = |collection: Collection| {
+            collection.collect(self.live.files.take(), self.live.generation.views_in_home())
+        };
         Ok(Outcome {
+            collected: self.collection.take().map(collect),
             status,
             stdout: self.stdout.into_collected(),
             stderr: self.stderr.into_collected(),

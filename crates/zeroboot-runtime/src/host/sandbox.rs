@@ -40,6 +40,22 @@ pub(super) enum WantsInput {
     No,
 }
 
+/// What becomes of the files that a sandbox writes into its working directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Files {
+    /// They are gone with it.
+    Gone,
+    /// The host gets them when everything in it has ended.
+    Kept,
+}
+
+impl Files {
+    /// What a request wants.
+    pub(super) fn of(request: &Request) -> Self {
+        if request.collect.is_some() { Self::Kept } else { Self::Gone }
+    }
+}
+
 /// What a sandbox gets to read from the beginning.
 #[derive(Debug, Clone)]
 pub(super) enum First {
@@ -63,6 +79,7 @@ impl Sandbox {
         generation: &Arc<Generation>,
         input: WantsInput,
         first: First,
+        files: Files,
     ) -> Result<Option<Self>, SpawnError> {
         let _span = debug_span!("ask").entered();
         let asked = monotonic_ns();
@@ -98,6 +115,9 @@ impl Sandbox {
 
         let mut live = Live::new(generation, channel, report, asked, first);
         live.flush()?;
+        if files == Files::Kept {
+            live.keep_files()?;
+        }
         let far = [&far_in, &far_out, &far_err, &far_channel, &far_report].map(AsFd::as_fd);
         match fd::send(generation.control(), &SPAWN_REQUEST, &far) {
             Ok(()) => {
@@ -157,6 +177,9 @@ impl Sandbox {
         self.live.ends_as(Ending::Failed);
         // Whoever has it has waited for its seal.
         let packets = std::mem::take(&mut request.job).packets(When::AtOnce).map_err(SpawnError::from)?;
+        if Files::of(&request) == Files::Kept {
+            self.live.keep_files()?;
+        }
         self.live.send_job(packets)?;
         run::drive(self, request)
     }

@@ -18,7 +18,7 @@ use super::outcome::Outcome;
 use super::recipe::{Kind, Recipe};
 use super::request::Request;
 use super::run;
-use super::sandbox::{First, Sandbox, WantsInput};
+use super::sandbox::{Files, First, Sandbox, WantsInput};
 use crate::protocol::{JobError, When};
 
 /// How long a sandbox may take until it is ready.
@@ -127,7 +127,7 @@ impl Template {
         let flight = Flight::begin(self.metrics());
         let job = std::mem::take(&mut request.job);
         let first = First::Job(job.packets(When::AfterGo).map_err(SpawnError::from)?);
-        let mut sandbox = self.ask(WantsInput::from(&request.stdin), &first)?;
+        let mut sandbox = self.ask(WantsInput::from(&request.stdin), &first, Files::of(&request))?;
         sandbox.live.flight = Some(flight);
         run::drive(sandbox, request)
     }
@@ -178,7 +178,7 @@ impl Template {
 
     /// Spawns a sandbox that has run what is to run ahead.
     pub(super) fn park(&self, first: First, patience: Duration) -> Result<Sandbox, SpawnError> {
-        let mut sandbox = self.ask(WantsInput::Yes, &first)?;
+        let mut sandbox = self.ask(WantsInput::Yes, &first, Files::Gone)?;
         sandbox.await_ready(patience)?;
         Ok(sandbox)
     }
@@ -188,13 +188,13 @@ impl Template {
         self.shared.recipe.ahead(code)
     }
 
-    fn ask(&self, input: WantsInput, first: &First) -> Result<Sandbox, SpawnError> {
+    fn ask(&self, input: WantsInput, first: &First, files: Files) -> Result<Sandbox, SpawnError> {
         let generation = self.current();
-        if let Some(sandbox) = Sandbox::ask(&generation, input, first.clone())? {
+        if let Some(sandbox) = Sandbox::ask(&generation, input, first.clone(), files)? {
             return Ok(sandbox);
         }
         let generation = self.rebuild(&generation)?;
-        Sandbox::ask(&generation, input, first.clone())?.ok_or(SpawnError::TemplateDied)
+        Sandbox::ask(&generation, input, first.clone(), files)?.ok_or(SpawnError::TemplateDied)
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {

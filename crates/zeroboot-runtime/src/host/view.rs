@@ -30,7 +30,7 @@ pub enum ViewError {
     /// The place in the sandbox is not an absolute path, or has a `..` in it.
     #[error("cannot show anything at {:?} in the sandbox: not an absolute path without `..`", .0)]
     NotAbsolute(PathBuf),
-    /// The place in the sandbox is one of its private ones, or above or below one.
+    /// The place in the sandbox is one of its private ones, or above one, or below another than its home and `/tmp`.
     #[error("cannot show anything at {} in the sandbox: {private} is private there", destination.display())]
     Private {
         /// The place.
@@ -46,6 +46,9 @@ pub enum ViewError {
         /// What would be hidden: a directory of the system, or one of the interpreter.
         hidden: PathBuf,
     },
+    /// What is to be the working directory is none.
+    #[error("{} cannot be the working directory: it is not a directory", .0.display())]
+    NotADirectory(PathBuf),
     /// Two views want the same place.
     #[error("cannot show both {} and {} at {} in the sandbox", first.display(), second.display(), destination.display())]
     Twice {
@@ -76,9 +79,13 @@ impl ViewError {
             Self::Source { .. } => "check the path and its permissions".to_owned(),
             Self::Special(_) => "show a file or a directory".to_owned(),
             Self::NotAbsolute(_) => "give a place such as /data (--ro PATH:/data)".to_owned(),
+            Self::Private { private: HOME, .. } => {
+                "choose a place below it, or make the directory the working directory (--dir)".to_owned()
+            }
             Self::Private { .. } | Self::System { .. } => {
                 "choose a place of its own, such as /data (--ro PATH:/data)".to_owned()
             }
+            Self::NotADirectory(_) => "give a directory".to_owned(),
             Self::Twice { .. } => "choose two places".to_owned(),
             Self::NoPlace { above, kind, .. } => {
                 format!(
@@ -123,6 +130,28 @@ pub(super) fn check(views: &[View]) -> Result<Vec<(PathBuf, PathBuf)>, ViewError
     Ok(checked)
 }
 
+/// The path below the private file system in which a view at this place lies, and which that is; `None` where it lies in none.
+fn inner(destination: &Path) -> Option<(&'static str, &Path)> {
+    let below = |top| Some((top, destination.strip_prefix(top).ok()?));
+    [HOME, "/tmp"].into_iter().find_map(below).filter(|(_, below)| !below.as_os_str().is_empty())
+}
+
+/// Where checked views lie in the working directory, as paths below it.
+pub(super) fn below_home(views: &[(PathBuf, PathBuf)]) -> Vec<PathBuf> {
+    let inner = views.iter().filter_map(|(_, destination)| inner(destination));
+    inner.filter(|(top, _)| *top == HOME).map(|(_, below)| below.to_owned()).collect()
+}
+
+/// The absolute path of a directory that is to be the working directory.
+pub(super) fn check_directory(path: &Path) -> Result<PathBuf, ViewError> {
+    let failed = |source| ViewError::Source { path: path.to_owned(), source };
+    let absolute = std::path::absolute(path).map_err(failed)?;
+    match fs::metadata(&absolute).map_err(failed)?.is_dir() {
+        true => Ok(absolute),
+        false => Err(ViewError::NotADirectory(path.to_owned())),
+    }
+}
+
 /// That checked views leave the directories alone that an interpreter needs.
 pub(super) fn check_beside(views: &[(PathBuf, PathBuf)], needs: &[PathBuf]) -> Result<(), ViewError> {
     let needs: Vec<_> = needs.iter().map(|path| (path.clone(), path.clone())).collect();
@@ -143,7 +172,10 @@ fn check_place(destination: &Path) -> Result<(), ViewError> {
     }
     let destination = destination.to_owned();
     let hides = |path: &str| Path::new(path).starts_with(&destination);
-    if let Some(private) = PRIVATE.iter().find(|path| hides(path) || destination.starts_with(path)) {
+    let is_inner = inner(&destination).is_some();
+    if let Some(private) =
+        PRIVATE.iter().find(|path| hides(path) || (destination.starts_with(path) && !is_inner))
+    {
         return Err(ViewError::Private { destination, private });
     }
     match SYSTEM.iter().find(|path| hides(path)) {

@@ -8,7 +8,7 @@
 //! | warden | host ↔ warden | yes |
 //! | control | host → template; one per process of it | yes |
 //! | link | warden ↔ template; one per process of it | yes |
-//! | report | template, then warden → host; one per sandbox | yes: the sandbox never holds it |
+//! | report | template, then warden ↔ host; one per sandbox | yes: the sandbox never holds it |
 //! | channel | host ↔ sandbox | the first packet only: it is sent before user code starts |
 
 mod channel;
@@ -18,12 +18,12 @@ mod setup;
 
 pub use channel::{CHANNEL_FRAME, ChannelFrame, HostWord};
 pub use job::{Buffering, Job, JobError, JobReader, Origin, When};
-pub use report::{Emptied, LinkMessage, Report, SpawnStamps};
+pub use report::{Emptied, KEEP_FILES, LinkMessage, Report, SpawnStamps};
 pub(crate) use setup::network;
 pub use setup::{
     CgroupSetup, CopiedPages, FromTemplate, FromWarden, FrozenMemory, FrozenPlace, HeavyMemory, HugeCode,
-    HugeHeap, MadeGroup, NoGroup, PreparedMemory, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, SetupBind,
-    TEXT_LIMIT, TemplateSetup, ToWarden,
+    HugeHeap, MadeGroup, PreparedMemory, Program, SETUP_LIMIT, SPAWN_REQUEST, Setup, SetupBind, TEXT_LIMIT,
+    TemplateSetup, ToWarden, WithRemedy,
 };
 
 /// A packet that is not one of ours.

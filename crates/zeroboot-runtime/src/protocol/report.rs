@@ -22,6 +22,10 @@ pub struct SpawnStamps {
     pub cloned: u64,
 }
 
+/// The one packet that the host sends over the report, and the warden reads: what the sandbox writes into its working
+/// directory is wanted, and comes with [`Report::Emptied`].
+pub const KEEP_FILES: [u8; 5] = *b"files";
+
 /// What comes over the report socket of one sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
@@ -32,7 +36,9 @@ pub enum Report {
     /// From the warden: the child has ended, at this time in nanoseconds of `CLOCK_MONOTONIC`; the rest of the sandbox is being
     /// ended.
     Exited(Exit, u64),
-    /// From the warden: everything in the sandbox has ended. Its last word.
+    /// From the warden: everything in the sandbox has ended. Its last word. With it comes, if the host has
+    /// [asked](KEEP_FILES) for it and it can be had, the directory in which all lies that the sandbox wrote into its working
+    /// directory.
     Emptied(Emptied),
 }
 

@@ -24,6 +24,8 @@ pub struct Setup {
     pub first_id: Option<u32>,
     /// What of the host's files is shown, the outer places first.
     pub binds: Vec<SetupBind>,
+    /// The directory of the host of which the working directory is a copy-on-write view, if there is one.
+    pub directory: Option<PathBuf>,
     /// The program that becomes the template.
     pub program: Program,
     /// Its arguments, without its own name.
@@ -252,9 +254,9 @@ pub struct MadeGroup {
     pub controllers: u8,
 }
 
-/// Why there is no cgroup.
+/// Why the warden could not do something that a person can do something about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NoGroup {
+pub struct WithRemedy {
     /// What went wrong.
     pub cause: String,
     /// What to do about it.
@@ -267,7 +269,9 @@ pub enum FromWarden {
     /// The namespaces exist; their ids want mapping. With it, the cgroup that was asked for, or why there is none.
     Unshared(Result<Option<MadeGroup>, String>),
     /// A cgroup is needed, and cannot be had.
-    NoGroup(NoGroup),
+    NoGroup(WithRemedy),
+    /// The working directory that is asked for cannot be had.
+    NoDirectory(WithRemedy),
     /// It could not do it: cause and, where there is one, remedy.
     Failed(String),
     /// The template has ended: with which status, or by which signal.
@@ -282,6 +286,7 @@ impl FromWarden {
             // Texts and numbers: there is nothing in them that JSON cannot hold.
             Self::Unshared(group) => tagged(b'u', &serde_json::to_string(group).unwrap_or_default()),
             Self::NoGroup(why) => tagged(b'g', &serde_json::to_string(why).unwrap_or_default()),
+            Self::NoDirectory(why) => tagged(b'd', &serde_json::to_string(why).unwrap_or_default()),
             Self::Failed(text) => tagged(b'f', text),
             Self::TemplateEnded(how) => tagged(b'e', how),
         }
@@ -293,6 +298,7 @@ impl FromWarden {
         match bytes.split_first()? {
             (b'u', group) => serde_json::from_slice(group).ok().map(Self::Unshared),
             (b'g', why) => serde_json::from_slice(why).ok().map(Self::NoGroup),
+            (b'd', why) => serde_json::from_slice(why).ok().map(Self::NoDirectory),
             (b'f', text) => Some(Self::Failed(String::from_utf8_lossy(text).into_owned())),
             (b'e', how) => Some(Self::TemplateEnded(String::from_utf8_lossy(how).into_owned())),
             _ => None,

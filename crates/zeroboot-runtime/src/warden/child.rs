@@ -1,6 +1,6 @@
 //! What a shell's init runs after its fork. Bound by the child rules: system calls only, and no return.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use zeroboot_fork::{InChild, StepFailure, StepId, fd, leave};
 use zeroboot_isolation::child::Failure;
@@ -20,6 +20,14 @@ pub(super) fn become_shell(fresh: &InChild, plan: &ShellPlan, socket: OwnedFd) -
     }
     let failure = plan.park();
     refuse(&socket, in_general(failure))
+}
+
+/// Lives until every other process has closed the writing end, or ended.
+pub(super) fn wait_for_the_end(reading: BorrowedFd<'_>, writing: OwnedFd) -> ! {
+    drop(writing);
+    // Nothing is ever written: it returns at the end of the file, or by a signal, and both are the end.
+    let _ = nix::unistd::read(reading, &mut [0]);
+    leave(0)
 }
 
 fn in_general(failure: Failure) -> StepFailure {

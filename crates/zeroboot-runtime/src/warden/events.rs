@@ -12,15 +12,6 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 /// How many events are taken at once.
 const BATCH: usize = 16;
 
-/// When a descriptor is of interest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Interest {
-    /// When there is something to be read, or its other end is closed.
-    Readable,
-    /// When its other end is closed.
-    HungUp,
-}
-
 #[derive(Debug)]
 pub(super) struct Events {
     epoll: Epoll,
@@ -32,23 +23,6 @@ pub(super) struct Events {
 struct Apart {
     number: u64,
     copy: OwnedFd,
-    interest: Interest,
-}
-
-impl Interest {
-    fn of_epoll(self) -> EpollFlags {
-        match self {
-            Self::Readable => EpollFlags::EPOLLIN,
-            Self::HungUp => EpollFlags::empty(),
-        }
-    }
-
-    fn of_poll(self) -> PollFlags {
-        match self {
-            Self::Readable => PollFlags::POLLIN,
-            Self::HungUp => PollFlags::empty(),
-        }
-    }
 }
 
 impl Events {
@@ -56,22 +30,18 @@ impl Events {
         Ok(Self { epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?, apart: Vec::new() })
     }
 
-    /// Listens to this descriptor until it is removed. Several may share a number if none of them is removed.
-    pub(super) fn add(
-        &mut self,
-        source: BorrowedFd<'_>,
-        interest: Interest,
-        number: u64,
-    ) -> Result<(), Errno> {
-        match self.epoll.add(source, EpollEvent::new(interest.of_epoll(), number)) {
-            Err(Errno::ENOSPC) => self.add_apart(source, interest, number),
+    /// Listens to this descriptor until it is removed: when there is something to be read, or its other end is closed.
+    /// Several may share a number if none of them is removed.
+    pub(super) fn add(&mut self, source: BorrowedFd<'_>, number: u64) -> Result<(), Errno> {
+        match self.epoll.add(source, EpollEvent::new(EpollFlags::EPOLLIN, number)) {
+            Err(Errno::ENOSPC) => self.add_apart(source, number),
             result => result,
         }
     }
 
-    fn add_apart(&mut self, source: BorrowedFd<'_>, interest: Interest, number: u64) -> Result<(), Errno> {
+    fn add_apart(&mut self, source: BorrowedFd<'_>, number: u64) -> Result<(), Errno> {
         let copy = source.try_clone_to_owned().map_err(|_| Errno::EMFILE)?;
-        self.apart.push(Apart { number, copy, interest });
+        self.apart.push(Apart { number, copy });
         Ok(())
     }
 
@@ -92,7 +62,7 @@ impl Events {
             return self.wait_for_epoll(longest.map_or(EpollTimeout::NONE, EpollTimeout::from));
         }
         let epoll = PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN);
-        let apart = self.apart.iter().map(|it| PollFd::new(it.copy.as_fd(), it.interest.of_poll()));
+        let apart = self.apart.iter().map(|it| PollFd::new(it.copy.as_fd(), PollFlags::POLLIN));
         let mut sources: Vec<_> = [epoll].into_iter().chain(apart).collect();
         poll(&mut sources, longest.map_or(PollTimeout::NONE, PollTimeout::from))?;
         let mut numbers = self.wait_for_epoll(EpollTimeout::ZERO)?;
@@ -121,9 +91,9 @@ mod tests {
         let (first, mut to_first) = std::io::pipe().expect("a pipe");
         let (second, to_second) = std::io::pipe().expect("a pipe");
         let (third, mut to_third) = std::io::pipe().expect("a pipe");
-        events.add(first.as_fd(), Interest::Readable, 1).expect("room");
-        events.add_apart(second.as_fd(), Interest::HungUp, 2).expect("a descriptor");
-        events.add_apart(third.as_fd(), Interest::Readable, 3).expect("a descriptor");
+        events.add(first.as_fd(), 1).expect("room");
+        events.add_apart(second.as_fd(), 2).expect("a descriptor");
+        events.add_apart(third.as_fd(), 3).expect("a descriptor");
         let wait = |events: &Events| events.wait(Some(0)).expect("events");
         assert!(wait(&events).is_empty());
         to_first.write_all(b"x").expect("room");

@@ -9,12 +9,14 @@
 //! | `shells` | parks shells |
 //! | `serve` | which sandbox is in which shell; reaping, reporting, replacing |
 //! | `events` | what it listens to |
+//! | `project` | stage 1: the working directory, for each user that a sandbox may be |
 //! | `child` | what a shell's init runs after its fork |
 //!
 //! Never here: user code, forking a template, and believing a sandbox.
 
 mod child;
 mod events;
+mod project;
 mod serve;
 mod shells;
 mod world;
@@ -30,9 +32,9 @@ use zeroboot_isolation::cgroup::{self, Controllers, Group, GroupError, LeafError
 use zeroboot_isolation::policy::{Protection, Protections};
 use zeroboot_isolation::quotas::{self, QuotaError};
 use zeroboot_isolation::shell::ShellPlanError;
-use zeroboot_isolation::world::{IdMap, LendError, TreeError, UnshareError};
+use zeroboot_isolation::world::{IdMap, IdMapError, LendError, ProjectError, TreeError, UnshareError};
 
-use crate::protocol::{FromWarden, MadeGroup, NoGroup, SETUP_LIMIT, Setup, ToWarden};
+use crate::protocol::{FromWarden, MadeGroup, SETUP_LIMIT, Setup, ToWarden, WithRemedy};
 use crate::words;
 use world::Views;
 
@@ -65,6 +67,10 @@ enum WardenError {
     Child(#[from] StepFailure),
     #[error(transparent)]
     Tree(#[from] TreeError),
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Maps(#[from] IdMapError),
     #[error(transparent)]
     Lend(#[from] LendError),
     #[error("{what} failed")]
@@ -127,10 +133,16 @@ pub fn run() -> ExitCode {
         Err(error) => {
             let word = match error {
                 WardenError::TemplateEnded(how) => FromWarden::TemplateEnded(how),
-                WardenError::Group(error) => FromWarden::NoGroup(NoGroup {
+                WardenError::Group(error) => FromWarden::NoGroup(WithRemedy {
                     cause: words::of(&error),
                     remedy: error.remedy().to_owned(),
                 }),
+                WardenError::Project(error) | WardenError::Tree(TreeError::Project(error)) => {
+                    FromWarden::NoDirectory(WithRemedy {
+                        cause: words::of(&error),
+                        remedy: error.remedy().to_owned(),
+                    })
+                }
                 other => FromWarden::Failed(words::of(&other)),
             };
             // When the host is gone nobody wants to know.
@@ -229,7 +241,7 @@ fn second_stage(
     if Protections::from_bits(setup.protections).wants(Protection::CgroupNamespace) {
         cgroup::enter_namespace().map_err(failed("making a cgroup namespace"))?;
     }
-    world::build(setup, views)?;
+    let shown = world::build(setup, views)?;
     quotas::close_unused()?;
     die_with(first_stage)?;
     let leaves = match (group, &setup.cgroup) {
@@ -238,7 +250,7 @@ fn second_stage(
     };
     let (link, far_link) = fd::pair().map_err(failed("making the link"))?;
     let template = world::start_template(setup, fds, far_link)?;
-    serve::serve(host, host_process.as_fd(), setup, leaves, (template, link))
+    serve::serve((host, host_process.as_fd()), setup, leaves, shown, (template, link))
 }
 
 /// Dies when stage 1 dies. The death signal is set after the last change of credentials, which clears it; stage 1 may

@@ -10,14 +10,16 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use zeroboot_fork::fd::{self, Waiting};
-use zeroboot_fork::{ExitStatus, Usage, monotonic_ns, pidfd_signal, reap};
+use zeroboot_fork::{ExitStatus, Usage, monotonic_ns, pidfd_get, pidfd_signal, reap};
 use zeroboot_isolation::cgroup::{Leaf, Leaves};
 use zeroboot_isolation::policy::UserId;
+use zeroboot_isolation::shell::HOME_DESCRIPTOR;
+use zeroboot_isolation::world::Shown;
 
-use super::events::{Events, Interest};
+use super::events::Events;
 use super::shells::Parking;
 use super::{WardenError, failed};
-use crate::protocol::{Emptied, LinkMessage, Report, Setup};
+use crate::protocol::{Emptied, KEEP_FILES, LinkMessage, Report, Setup};
 
 /// What the warden listens to; the numbers are those of template processes and of shells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +92,8 @@ struct Shell {
     sandbox: Option<OwnedFd>,
     /// Once a process has joined: the way to the host. It closes when the shell is gone.
     report: Option<OwnedFd>,
+    /// What its sandbox writes into its working directory, if the host wants to have it.
+    files: Option<OwnedFd>,
 }
 
 /// How a shell comes to its end.
@@ -131,22 +135,22 @@ const PAUSE: u8 = 50;
 
 /// Parks shells and reaps sandboxes until host or template are gone.
 pub(super) fn serve(
-    host: BorrowedFd<'_>,
-    host_process: BorrowedFd<'_>,
+    (host, host_process): (BorrowedFd<'_>, BorrowedFd<'_>),
     setup: &Setup,
     leaves: Option<Leaves>,
+    shown: Shown,
     (template, link): (OwnedFd, OwnedFd),
 ) -> Result<(), WardenError> {
     let mut warden = Warden {
         events: Events::new().map_err(failed("making an epoll"))?,
-        parking: Parking::new(setup, leaves)?,
+        parking: Parking::new(setup, leaves, shown)?,
         processes: BTreeMap::new(),
         shells: HashMap::new(),
         wanted: setup.shells.div_ceil(usize::from(setup.template_processes.get())),
         supply: Supply::Untried,
     };
     for source in [host, host_process] {
-        warden.listen(source, Interest::Readable, Source::Host)?;
+        warden.listen(source, Source::Host)?;
     }
     warden.admit(template, link)?;
     warden.run()
@@ -169,7 +173,7 @@ impl Warden {
                     Source::Host => return Ok(()),
                     Source::Link(process) => self.link(process)?,
                     Source::Template(process) => self.template_ended(process)?,
-                    Source::Report(shell) => self.abandoned(shell)?,
+                    Source::Report(shell) => self.asked(shell)?,
                     Source::Sandbox(shell) => self.sandbox_ended(shell)?,
                     Source::Init(shell) => self.init_ended(shell)?,
                 }
@@ -177,13 +181,8 @@ impl Warden {
         }
     }
 
-    fn listen(
-        &mut self,
-        source: BorrowedFd<'_>,
-        interest: Interest,
-        number: Source,
-    ) -> Result<(), WardenError> {
-        self.events.add(source, interest, number.to_number()).map_err(failed("listening"))
+    fn listen(&mut self, source: BorrowedFd<'_>, number: Source) -> Result<(), WardenError> {
+        self.events.add(source, number.to_number()).map_err(failed("listening"))
     }
 
     fn ignore(&mut self, source: BorrowedFd<'_>, number: Source) -> Result<(), WardenError> {
@@ -194,8 +193,8 @@ impl Warden {
     fn admit(&mut self, pidfd: OwnedFd, link: OwnedFd) -> Result<(), WardenError> {
         let number = self.processes.last_key_value().map_or(0, |(last, _)| last + 1);
         fcntl(&link, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed("listening"))?;
-        self.listen(link.as_fd(), Interest::Readable, Source::Link(number))?;
-        self.listen(pidfd.as_fd(), Interest::Readable, Source::Template(number))?;
+        self.listen(link.as_fd(), Source::Link(number))?;
+        self.listen(pidfd.as_fd(), Source::Template(number))?;
         self.processes.insert(number, TemplateProcess { link, pidfd, parked: 0, held: None });
         while self.processes.get(&number).is_some_and(|it| it.held.is_none() && it.parked < self.wanted) {
             self.park(number)?;
@@ -249,8 +248,8 @@ impl Warden {
 
     fn make_shell(&mut self) -> Result<Offer, WardenError> {
         let parked = self.parking.park()?;
-        self.listen(parked.pidfd.as_fd(), Interest::Readable, Source::Init(parked.number))?;
-        let shell = Shell { init: parked.pidfd, leaf: parked.leaf, sandbox: None, report: None };
+        self.listen(parked.pidfd.as_fd(), Source::Init(parked.number))?;
+        let shell = Shell { init: parked.pidfd, leaf: parked.leaf, sandbox: None, report: None, files: None };
         self.shells.insert(parked.number, shell);
         Ok(Offer { number: parked.number, user: parked.user, rules: parked.rules })
     }
@@ -306,12 +305,29 @@ impl Warden {
         if !self.shells.contains_key(&number) {
             return Ok(());
         }
-        self.listen(report.as_fd(), Interest::HungUp, Source::Report(number))?;
-        self.listen(sandbox.as_fd(), Interest::Readable, Source::Sandbox(number))?;
+        self.listen(report.as_fd(), Source::Report(number))?;
+        self.listen(sandbox.as_fd(), Source::Sandbox(number))?;
         if let Some(shell) = self.shells.get_mut(&number) {
             (shell.report, shell.sandbox) = (Some(report), Some(sandbox));
         }
-        Ok(())
+        // What the host has said already holds, however short the sandbox lives.
+        self.asked(number)
+    }
+
+    /// What the host has to say about a sandbox: that it wants to have its files, or that it has let go of it.
+    fn asked(&mut self, number: u64) -> Result<(), WardenError> {
+        let Some(shell) = self.shells.get_mut(&number) else { return Ok(()) };
+        let Some(report) = &shell.report else { return Ok(()) };
+        let mut packet = [0; KEEP_FILES.len()];
+        match fd::receive_bytes(report.as_fd(), &mut packet, Waiting::DontWait) {
+            Err(Errno::EAGAIN) => Ok(()),
+            Ok(length) if packet[..length] == KEEP_FILES => {
+                // Without them the host says that there are none to be had.
+                shell.files = pidfd_get(shell.init.as_fd(), HOME_DESCRIPTOR).ok();
+                Ok(())
+            }
+            _ => self.abandoned(number),
+        }
     }
 
     fn template_ended(&mut self, number: u64) -> Result<(), WardenError> {
@@ -363,7 +379,10 @@ impl Warden {
             let counted = shell.leaf.as_ref().map(Leaf::usage).unwrap_or_default();
             let emptied = Report::Emptied(Emptied { orphans, counted });
             // As above.
-            let _ = fd::send(report.as_fd(), &emptied.encode(), &[]);
+            let files: Vec<_> = shell.files.as_ref().map(AsFd::as_fd).into_iter().collect();
+            if fd::send(report.as_fd(), &emptied.encode(), &files) == Err(Errno::ETOOMANYREFS) {
+                let _ = fd::send(report.as_fd(), &emptied.encode(), &[]);
+            }
             self.ignore(report.as_fd(), Source::Report(number))?;
         }
         if let Some(leaf) = shell.leaf {

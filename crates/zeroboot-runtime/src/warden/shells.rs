@@ -8,14 +8,14 @@ use zeroboot_fork::{ForkOptions, ForkPlan, Forked, Namespaces, SignalHandlers, S
 use zeroboot_isolation::cgroup::{Leaf, Leaves};
 use zeroboot_isolation::policy::{Bytes, Network, Policy, Protections, UserId};
 use zeroboot_isolation::shell::ShellPlan;
-use zeroboot_isolation::world::TEMPLATE_USER;
+use zeroboot_isolation::world::{Shown, TEMPLATE_USER};
 
 use super::child::{SETTLED, become_shell};
-use super::{WardenError, failed};
+use super::{WardenError, failed, project};
 use crate::protocol::{Setup, network};
 
 /// The first user id of a sandbox, where each has its own.
-const FIRST_USER: u32 = 10_000;
+pub(super) const FIRST_USER: u32 = 10_000;
 
 /// How many user ids are used before the first one comes again: a thousand times more than sandboxes can live at once.
 const USERS: u32 = 50_000;
@@ -25,6 +25,7 @@ const USERS: u32 = 50_000;
 pub(super) struct Parking {
     fork: ForkPlan,
     policy: Policy,
+    shown: Shown,
     users: Users,
     next: u64,
     leaves: Option<Leaves>,
@@ -35,8 +36,8 @@ pub(super) struct Parking {
 /// Which users sandboxes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Users {
-    /// Each is one of its own.
-    Own,
+    /// Each is one of its own, until the first of so many comes again.
+    Own(u32),
     /// All are the template's.
     Templates,
 }
@@ -54,7 +55,7 @@ pub(super) struct Parked {
 }
 
 impl Parking {
-    pub(super) fn new(setup: &Setup, leaves: Option<Leaves>) -> Result<Self, WardenError> {
+    pub(super) fn new(setup: &Setup, leaves: Option<Leaves>, shown: Shown) -> Result<Self, WardenError> {
         let network = network(setup.loopback);
         let own = Namespaces::PID | Namespaces::MOUNT | Namespaces::IPC;
         let namespaces = match network {
@@ -66,11 +67,15 @@ impl Parking {
             signals: SignalHandlers::Clear,
             ..ForkOptions::default()
         })?;
-        let users = if setup.first_id.is_some() { Users::Own } else { Users::Templates };
+        let users = match (setup.first_id, &setup.directory) {
+            (None, _) => Users::Templates,
+            (Some(_), None) => Users::Own(USERS),
+            (Some(_), Some(_)) => Users::Own(project::USERS),
+        };
         let mut policy = Policy::strict().tmp(Bytes(setup.tmp_bytes));
         policy.protections = Protections::from_bits(setup.protections);
         policy.network = network;
-        Ok(Self { fork, policy, users, next: 0, leaves, remains: Vec::new() })
+        Ok(Self { fork, policy, shown, users, next: 0, leaves, remains: Vec::new() })
     }
 
     /// Makes one, and waits until it can be joined.
@@ -79,7 +84,7 @@ impl Parking {
         self.next += 1;
         let user = self.user(number);
         let mut leaf = self.leaves.as_ref().map(|leaves| leaves.make(number)).transpose()?;
-        let plan = ShellPlan::prepare(&self.policy, user)?;
+        let plan = ShellPlan::prepare(&self.policy, user)?.showing(&self.shown)?;
         let (near, far) = fd::pair().map_err(failed("making a socket"))?;
         // Born there, so that it can make that cgroup the root of what its sandbox sees.
         let birthplace = leaf.as_ref().map(|leaf| leaf.directory().try_clone_to_owned());
@@ -121,10 +126,8 @@ impl Parking {
     }
 
     fn user(&self, number: u64) -> UserId {
-        if self.users == Users::Templates {
-            return TEMPLATE_USER;
-        }
-        let index = u32::try_from(number % u64::from(USERS)).unwrap_or_default();
+        let Users::Own(users) = self.users else { return TEMPLATE_USER };
+        let index = u32::try_from(number % u64::from(users)).unwrap_or_default();
         UserId(FIRST_USER + index)
     }
 }

@@ -7,35 +7,38 @@ use std::process::{Command, Stdio};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use zeroboot_isolation::policy::{Protection, Protections};
 use zeroboot_isolation::sockets;
-use zeroboot_isolation::world::{Bind, Covers, HOME, build_tree, lend_capabilities};
+use zeroboot_isolation::world::{Bind, Covers, HOME, Project, Shown, build_tree, lend_capabilities};
 
-use super::{WardenError, failed, ids};
+use super::{WardenError, failed, ids, project};
 use crate::FDS_VARIABLE;
 use crate::protocol::{Program, Setup, SetupBind};
 
-/// What is shown of the host's files, and what of that is to be covered. With the host's own rights: before the namespaces.
+/// What is shown of the host's files, what of that is to be covered, and the working directory. With the host's own rights: before the namespaces.
 #[derive(Debug)]
 pub(super) struct Views {
     binds: Vec<Bind>,
     covers: Covers,
+    project: Option<Project>,
 }
 
 impl Views {
     pub(super) fn look_through(setup: &Setup) -> Result<Self, WardenError> {
         let binds: Vec<Bind> = setup.binds.iter().map(SetupBind::bind).collect();
         let covers = Covers::look_through(&binds)?;
-        Ok(Self { binds, covers })
+        Ok(Self { binds, covers, project: project::open(setup)? })
     }
 }
 
-pub(super) fn build(setup: &Setup, views: &Views) -> Result<(), WardenError> {
-    build_tree(&views.binds, &views.covers, ids(setup)?, &setup.limits())?;
+pub(super) fn build(setup: &Setup, views: &Views) -> Result<Shown, WardenError> {
+    let shown =
+        build_tree(&views.binds, &views.covers, views.project.as_ref(), ids(setup)?, &setup.limits())?;
     if Protections::from_bits(setup.protections).wants(Protection::NetNamespace) {
         sockets::bound_waiting().map_err(failed("bounding what waits at a socket"))?;
     }
     // Changing the user id has made this process non-dumpable; shells, its forks, must be looked at to be joined.
     nix::sys::prctl::set_dumpable(true).map_err(failed("becoming dumpable"))?;
-    Ok(lend_capabilities()?)
+    lend_capabilities()?;
+    Ok(shown)
 }
 
 /// Starts the template with control, link and extras open, its output going to the warm-up pipe; returns its pidfd.
