@@ -1,0 +1,16 @@
+import os
+import threading
+
+
+def work():
+    pid = os.fork()
+    if pid == 0:
+        print("main thread of the child:", threading.current_thread() is threading.main_thread())
+        os.sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
