@@ -18,7 +18,7 @@ const SCRIPT: &str = include_str!("outside.sh");
 const LENT: &str = "10001";
 
 /// Seconds for one program.
-const LIMIT: &str = "60";
+const LIMIT: &str = "30";
 
 /// An interpreter and what it needs to be seen.
 #[derive(Debug, Clone)]

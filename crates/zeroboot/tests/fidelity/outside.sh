@@ -30,6 +30,13 @@ for top in /home /root; do
     [ ! -e "$top" ] || mount --rbind "$stage$top" "$top"
 done
 mount -t tmpfs -o mode=1777 none /tmp
+# The user has the name that it has in a sandbox, and no other.
+id=${user:-$(id -u)}
+group=${user:-$(id -g)}
+{ grep -v -e "^[^:]*:[^:]*:$id:" -e "^sandbox:" /etc/passwd; echo "sandbox:x:$id:$group::/home/sandbox:/bin/sh"; } >"$stage/passwd"
+{ grep -v -e "^[^:]*:[^:]*:$group:" -e "^sandbox:" /etc/group; echo "sandbox:x:$group:"; } >"$stage/group"
+mount --bind "$stage/passwd" /etc/passwd
+mount --bind "$stage/group" /etc/group
 [ -z "$user" ] || chown -R "$user:$user" /home/sandbox
 umask 022
 cd /home/sandbox

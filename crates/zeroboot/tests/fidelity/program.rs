@@ -57,7 +57,9 @@ impl Program {
             let Some((key, value)) = line.strip_prefix("# ").and_then(|rest| rest.split_once(": ")) else {
                 continue;
             };
-            program.header(key, value.trim()).map_err(|error| format!("{}: {line}: {error}", program.name))?;
+            program
+                .header(key, value.trim())
+                .map_err(|error| format!("{}: {line}: {error}", program.name))?;
         }
         match &program.difference {
             Some(Difference { stdout: None, stderr: None, status: None, .. }) => {
@@ -113,8 +115,35 @@ pub(crate) struct Run {
     pub(crate) stderr: Vec<u8>,
 }
 
+impl Run {
+    /// Without the addresses of objects.
+    fn comparable(&self) -> Self {
+        Self {
+            status: self.status.clone(),
+            stdout: without_addresses(&self.stdout),
+            stderr: without_addresses(&self.stderr),
+        }
+    }
+}
+
+/// Leaves out the digits of each ` at 0x7f...`.
+fn without_addresses(text: &[u8]) -> Vec<u8> {
+    const MARK: &[u8] = b" at 0x";
+    let mut kept = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.windows(MARK.len()).position(|window| window == MARK) {
+        let (before, after) = rest.split_at(at + MARK.len());
+        kept.extend_from_slice(before);
+        let digits = after.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        rest = &after[digits..];
+    }
+    kept.extend_from_slice(rest);
+    kept
+}
+
 /// What is not as it should be: nothing, if inside is as outside but for the listed difference.
 pub(crate) fn disagreement(inside: &Run, outside: &Run, listed: Option<&Difference>) -> Option<String> {
+    let (inside, outside) = (&inside.comparable(), &outside.comparable());
     let mut wanted = outside.clone();
     if let Some(listed) = listed {
         if inside == outside {

@@ -1,0 +1,7 @@
+import curses
+
+try:
+    curses.setupterm("xterm")
+    print(curses.tigetnum("colors") > 0)
+except curses.error as error:
+    print(error)
