@@ -28,6 +28,8 @@ xflags::xflags! {
             optional --programs
             /// Run the modules only.
             optional --modules
+            /// Run the contract, the command's tests and the programs with newer interpreters instead: those of Debian's `sid`.
+            optional --interpreters
             /// Which interpreter: `python3` unless another is named.
             optional --python path: PathBuf
             /// Which `zeroboot`: a release build, made first, unless another is named.

@@ -11,6 +11,7 @@ mod compare;
 mod modules;
 mod reasons;
 mod side;
+mod tree;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -30,9 +31,12 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 /// Runs what was asked for.
 pub(crate) fn run(root: &Path, asked: &Fidelity) -> anyhow::Result<ExitCode> {
+    let target = target(root)?;
+    if asked.interpreters {
+        return tree::run(root, &target);
+    }
     let program = asked.python.clone().unwrap_or_else(|| PathBuf::from("python3"));
     let user = user(asked.user.as_deref())?;
-    let target = target(root)?;
     let command = match &asked.command {
         Some(path) => fs::canonicalize(path).with_context(|| format!("cannot find {}", path.display()))?,
         None => build(root, &target)?,

@@ -3,7 +3,7 @@
 //! `programs/` has one file a program; the name begins with its kind. Each runs in a sandbox and, by the same interpreter as the
 //! same kind of user, without one. What the policy wants to be different stands in the program's header with its reason, and
 //! must be different. Addresses of objects (` at 0x7f...`), which no two processes share, are left out of the comparison.
-//! `ZEROBOOT_FIDELITY=all` adds the programs that take long.
+//! `ZEROBOOT_FIDELITY=all` adds the programs that take long, and `ZEROBOOT_FIDELITY_PYTHON` names another interpreter.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -57,7 +57,8 @@ fn programs() -> Result<Vec<Program>, String> {
 }
 
 fn trials_of(programs: Vec<Program>) -> Vec<Trial> {
-    let bare = match Place::new(Path::new("python3"), &[]) {
+    let python = std::env::var_os("ZEROBOOT_FIDELITY_PYTHON").unwrap_or_else(|| "python3".into());
+    let bare = match Place::new(Path::new(&python), &[]) {
         Ok(place) => Arc::new(place),
         Err(reason) => return vec![Trial::test("a_place_to_run_programs", move || skip(&reason))],
     };

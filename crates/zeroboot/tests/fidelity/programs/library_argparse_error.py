@@ -1,3 +1,4 @@
+# long: yes
 # argv: ["--count", "x"]
 import argparse
 

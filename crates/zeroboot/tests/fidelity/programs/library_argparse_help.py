@@ -1,3 +1,4 @@
+# long: yes
 # argv: ["-h"]
 import argparse
 

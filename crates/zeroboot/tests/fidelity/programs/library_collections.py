@@ -1,3 +1,4 @@
+# long: yes
 import collections
 import heapq
 import itertools

@@ -1,3 +1,4 @@
+# long: yes
 # files: yes
 import configparser
 

@@ -1,3 +1,4 @@
+# long: yes
 import dataclasses
 import enum
 import typing

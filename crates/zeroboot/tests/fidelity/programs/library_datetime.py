@@ -1,3 +1,4 @@
+# long: yes
 import calendar
 import datetime
 import time

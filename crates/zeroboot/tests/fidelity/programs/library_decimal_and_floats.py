@@ -1,3 +1,4 @@
+# long: yes
 import decimal
 import fractions
 import math

@@ -1,3 +1,4 @@
+# long: yes
 import email.message
 import urllib.parse
 

@@ -1,3 +1,4 @@
+# long: yes
 import hashlib
 import hmac
 import zlib

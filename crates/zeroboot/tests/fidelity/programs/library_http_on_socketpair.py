@@ -1,3 +1,4 @@
+# long: yes
 import http.client
 import socket
 import threading

@@ -1,3 +1,4 @@
+# long: yes
 import json
 
 print(json.dumps({"b": [1, 2.5, None, True], "a": "h\u00e4\ud800"}, sort_keys=True))

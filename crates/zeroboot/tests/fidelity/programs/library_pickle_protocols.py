@@ -1,3 +1,4 @@
+# long: yes
 import pickle
 
 for protocol in range(6):

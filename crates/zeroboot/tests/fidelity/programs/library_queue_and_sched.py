@@ -1,3 +1,4 @@
+# long: yes
 import queue
 import sched
 import time

@@ -1,3 +1,4 @@
+# long: yes
 import random
 
 random.seed(42)

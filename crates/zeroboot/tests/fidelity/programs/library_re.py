@@ -1,3 +1,4 @@
+# long: yes
 import re
 
 print(re.findall(r"(?P<word>\w+)@(\w+)", "a@b \u00e4@\u00fc"), re.sub(r"\d+", lambda m: str(int(m[0]) * 2), "1 22"))

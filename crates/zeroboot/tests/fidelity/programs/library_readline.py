@@ -1,3 +1,4 @@
+# long: yes
 try:
     import readline
 except ImportError as error:

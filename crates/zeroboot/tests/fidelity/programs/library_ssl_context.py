@@ -1,3 +1,4 @@
+# long: yes
 import ssl
 
 context = ssl.create_default_context()

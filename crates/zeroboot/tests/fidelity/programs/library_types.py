@@ -1,3 +1,4 @@
+# long: yes
 import types
 
 module = types.ModuleType("made", "words")

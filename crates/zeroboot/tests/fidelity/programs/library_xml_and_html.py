@@ -1,3 +1,4 @@
+# long: yes
 import html
 import xml.etree.ElementTree as tree
 

@@ -1,3 +1,4 @@
+# long: yes
 import sys
 import threading
 

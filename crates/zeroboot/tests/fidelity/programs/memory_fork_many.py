@@ -1,3 +1,4 @@
+# long: yes
 import os
 
 for number in range(30):

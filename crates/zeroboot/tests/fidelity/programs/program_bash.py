@@ -1,3 +1,4 @@
+# long: yes
 # needs: program bash
 import subprocess
 

@@ -1,3 +1,4 @@
+# long: yes
 # needs: program perl
 import subprocess
 
