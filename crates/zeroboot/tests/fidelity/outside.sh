@@ -35,8 +35,10 @@ id=${user:-$(id -u)}
 group=${user:-$(id -g)}
 { grep -v -e "^[^:]*:[^:]*:$id:" -e "^sandbox:" /etc/passwd; echo "sandbox:x:$id:$group::/home/sandbox:/bin/sh"; } >"$stage/passwd"
 { grep -v -e "^[^:]*:[^:]*:$group:" -e "^sandbox:" /etc/group; echo "sandbox:x:$group:"; } >"$stage/group"
-mount --bind "$stage/passwd" /etc/passwd
-mount --bind "$stage/group" /etc/group
+for name in passwd group; do
+    mount --bind "$stage/$name" "/etc/$name"
+    mount -o remount,bind,ro "/etc/$name"
+done
 [ -z "$user" ] || chown -R "$user:$user" /home/sandbox
 umask 022
 cd /home/sandbox

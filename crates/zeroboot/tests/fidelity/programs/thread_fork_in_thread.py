@@ -1,5 +1,9 @@
 import os
 import threading
+import warnings
+
+# It names the process by its number.
+warnings.simplefilter("ignore", DeprecationWarning)
 
 
 def work():
