@@ -57,10 +57,12 @@ pub(super) fn run(
     bar.set_style(ProgressStyle::with_template("{pos}/{len} {wide_bar} {msg} {elapsed}")?);
     bar.enable_steady_tick(Duration::from_millis(500));
     let waiting = Mutex::new(VecDeque::from(names));
+    // Not in the loop's own head, which would hold the lock while a module runs.
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let found = Mutex::new(Vec::new());
     thread::scope(|scope| {
         let work = || -> anyhow::Result<()> {
-            while let Some(name) = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front() {
+            while let Some(name) = next() {
                 bar.set_message(name.clone());
                 let compared = module(side, &name, &reasons)?;
                 bar.suspend(|| tell(&name, &compared));
