@@ -42,11 +42,12 @@ pub(super) fn compare(module: &str, inside: &Ran, outside: &Ran, reasons: &[Reas
         if alike {
             compared.same += 1;
         } else {
+            let within = words(inside, within);
             compared.different.push(Different {
                 case: name.clone(),
-                inside: words(inside, within),
+                why: reasons::why(reasons, name, &within),
+                inside: within,
                 outside: words(outside, without),
-                why: reasons::why(reasons, name),
             });
         }
     }
@@ -64,9 +65,9 @@ pub(super) fn compare(module: &str, inside: &Ran, outside: &Ran, reasons: &[Reas
             compared.cases += 1;
             compared.different.push(Different {
                 case: module.to_owned(),
+                why: reasons::why(reasons, case.unwrap_or(module), &words(within)),
                 inside: words(within),
                 outside: words(without),
-                why: reasons::why(reasons, case.unwrap_or(module)),
             });
         }
     }
