@@ -17,13 +17,15 @@ mkdir -p "$stage/home/sandbox" "$stage/root"
 chmod 700 "$stage/home/sandbox"
 cp "$script" "$stage/home/sandbox/$name"
 IFS=:
-for directory in $shown; do
-    case $directory in
-    /home/* | /root/*)
-        mkdir -p "$stage$directory"
-        mount --rbind "$directory" "$stage$directory"
-        ;;
-    esac
+for top in /home /root; do
+    for directory in $shown; do
+        case $directory in
+        "$top"/*)
+            mkdir -p "$stage$directory"
+            mount --rbind "$directory" "$stage$directory"
+            ;;
+        esac
+    done
 done
 unset IFS
 for top in /home /root; do
