@@ -157,7 +157,11 @@ fn write(report: &Path, side: &Side<'_>, found: &[(String, Compared)]) -> anyhow
         "different_by_policy": totals.by_policy, "unknown": totals.unknown, "cut_off": totals.cut_off,
         "each": modules,
     });
-    fs::write(report, format!("{document:#}\n")).with_context(|| format!("cannot write {}", report.display()))
+    // Whole at any time, for who looks meanwhile.
+    let part = report.with_extension("part");
+    fs::write(&part, format!("{document:#}\n"))
+        .and_then(|()| fs::rename(&part, report))
+        .with_context(|| format!("cannot write {}", report.display()))
 }
 
 #[cfg(test)]
