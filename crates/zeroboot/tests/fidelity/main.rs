@@ -11,9 +11,9 @@ mod outside;
 mod program;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use common::{skip, virtualenv};
@@ -57,22 +57,45 @@ fn programs() -> Result<Vec<Program>, String> {
 }
 
 fn trials_of(programs: Vec<Program>) -> Vec<Trial> {
-    let python = std::env::var_os("ZEROBOOT_FIDELITY_PYTHON").unwrap_or_else(|| "python3".into());
-    let bare = match Place::new(Path::new(&python), &[]) {
-        Ok(place) => Arc::new(place),
-        Err(reason) => return vec![Trial::test("a_place_to_run_programs", move || skip(&reason))],
+    let bare = match std::env::var_os("ZEROBOOT_FIDELITY_PYTHON") {
+        Some(program) => Ok(PathBuf::from(program)),
+        None => match Interpreter::probe(Path::new("python3")) {
+            Ok(interpreter) => Ok(interpreter.executable().to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
     };
-    let packaged = virtualenv().map_err(str::to_owned);
-    let packaged = packaged.and_then(|python| Place::new(&python, &["numpy", "pandas"])).map(Arc::new);
+    let bare = Arc::new(Site::new(bare, &[]));
+    let packaged = Arc::new(Site::new(virtualenv().map_err(str::to_owned), &["numpy", "pandas"]));
     let all = std::env::var_os("ZEROBOOT_FIDELITY").is_some_and(|value| value == "all");
     let chosen = programs.into_iter().filter(|program| all || !program.long);
     chosen
         .map(|program| {
             let packages = program.needs.iter().any(|need| ["numpy", "pandas"].contains(&&**need));
-            let place = if packages { packaged.clone() } else { Ok(bare.clone()) };
-            Trial::test(format!("as_outside {}", program.name), move || as_outside(&program, &place))
+            let site = Arc::clone(if packages { &packaged } else { &bare });
+            Trial::test(format!("as_outside {}", program.name), move || as_outside(&program, &site))
         })
         .collect()
+}
+
+/// A place that is made when the first program runs there.
+#[derive(Debug)]
+struct Site {
+    /// The interpreter, or why there is none.
+    program: Result<PathBuf, String>,
+    imports: &'static [&'static str],
+    place: OnceLock<Result<Place, String>>,
+}
+
+impl Site {
+    fn new(program: Result<PathBuf, String>, imports: &'static [&'static str]) -> Self {
+        Self { program, imports, place: OnceLock::new() }
+    }
+
+    /// An interpreter that is there and makes no place is a failure.
+    fn place(&self, program: &Path) -> Result<&Place, Failed> {
+        let made = self.place.get_or_init(|| Place::new(program, self.imports));
+        made.as_ref().map_err(|error| error.as_str().into())
+    }
 }
 
 impl Place {
@@ -83,7 +106,7 @@ impl Place {
         for module in imports {
             builder = builder.import(*module);
         }
-        let template = builder.build().map_err(|error| format!("{error}: {}", error.cause()))?;
+        let template = builder.build().map_err(|error| error.cause())?;
         Ok(Self { interpreter, template, outside })
     }
 
@@ -124,11 +147,12 @@ impl Place {
     }
 }
 
-fn as_outside(program: &Program, place: &Result<Arc<Place>, String>) -> Result<(), Failed> {
-    let place = match place {
-        Ok(place) => place,
+fn as_outside(program: &Program, site: &Site) -> Result<(), Failed> {
+    let interpreter = match &site.program {
+        Ok(interpreter) => interpreter,
         Err(reason) => return skip(&format!("{}: {reason}", program.name)),
     };
+    let place = site.place(interpreter)?;
     if let Some(reason) = place.missing(program) {
         return skip(&format!("{}: {reason}", program.name));
     }
