@@ -18,6 +18,29 @@ xflags::xflags! {
             /// Run only the tests whose name contains this.
             optional filter: String
         }
+        /// Run small programs, and all of CPython's own regression tests, inside and outside: what differs without a reason is a failure.
+        ///
+        /// Takes an hour or more; what came of each module goes to target/fidelity as it comes.
+        cmd fidelity {
+            /// Run only the modules whose name contains this, and no program.
+            optional --only pattern: String
+            /// Run the small programs only.
+            optional --programs
+            /// Run the modules only.
+            optional --modules
+            /// Run the contract, the command's tests and the programs with newer interpreters instead: those of Debian's `sid`.
+            optional --interpreters
+            /// Which interpreter: `python3` unless another is named.
+            optional --python path: PathBuf
+            /// Which `zeroboot`: a release build, made first, unless another is named.
+            optional --command path: PathBuf
+            /// As which user: `root` or `ordinary`; who starts this unless one is named.
+            optional --user user: String
+            /// How many modules at once: 2 unless something else is said.
+            optional --jobs jobs: usize
+            /// Seconds for a module on one side: 300 unless something else is said.
+            optional --limit seconds: u64
+        }
         /// Run the attack suite against the `zeroboot` command: what gets through is a failure.
         ///
         /// What the command's own seal names as missing is listed as open.
@@ -147,6 +170,14 @@ mod tests {
     }
 
     #[test]
+    fn fidelity_takes_a_pattern_and_an_interpreter() {
+        let words = ["fidelity", "--only", "test_os", "--python", "/usr/bin/python3", "--limit", "60"];
+        let XtaskCmd::Fidelity(fidelity) = read(&words) else { panic!() };
+        assert_eq!((fidelity.only.as_deref(), fidelity.limit), (Some("test_os"), Some(60)));
+        assert_eq!(fidelity.python, Some("/usr/bin/python3".into()));
+    }
+
+    #[test]
     fn hostile_takes_a_seed_and_a_time() {
         let words = ["hostile", "--seed", "7", "--time", "90s", "--user", "ordinary"];
         let XtaskCmd::Hostile(hostile) = read(&words) else { panic!() };
@@ -174,7 +205,9 @@ mod tests {
 
     #[test]
     fn help_names_every_command() {
-        for command in ["test", "attack", "attack-built", "hostile", "vm", "bench", "ci", "tidy", "help"] {
+        for command in
+            ["test", "fidelity", "attack", "attack-built", "hostile", "vm", "bench", "ci", "tidy", "help"]
+        {
             assert!(Xtask::HELP.contains(&format!("xtask {command}\n")), "{command} is missing");
         }
     }

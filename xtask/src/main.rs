@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `attack`, `hostile`, `vm`, `bench`, `packages`, `ci` and `tidy`.
+//! The project's own commands: `cargo xtask test`, `fidelity`, `attack`, `hostile`, `vm`, `bench`, `packages`, `ci` and `tidy`.
 //!
 //! One file per command. Nothing here is needed to use Zeroboot, and nothing of Zeroboot is linked in: the commands
 //! start cargo, and read sources and metadata.
@@ -8,6 +8,7 @@
 mod attack;
 mod bench;
 mod ci;
+mod fidelity;
 mod flags;
 mod hostile;
 mod ordinary;
@@ -40,6 +41,7 @@ fn run() -> anyhow::Result<ExitCode> {
     let command = Xtask::read(env::args_os().skip(1)).unwrap_or_else(|error| error.exit());
     match command.subcommand {
         XtaskCmd::Test(test) => test::run(&project_root()?, test.filter.as_deref()),
+        XtaskCmd::Fidelity(asked) => fidelity::run(&project_root()?, &asked),
         XtaskCmd::Attack(attack) => attack::run(&project_root()?, &attack.args),
         // Started by itself, and not as `cargo xtask`: it asks for no root.
         XtaskCmd::AttackBuilt(built) => attack::run_built(&built.target, &built.patterns),

@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs::{File, OpenOptions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, ExitCode, Output, Stdio};
 
 use common::{TestFile, expect, run, zeroboot};
@@ -11,6 +12,7 @@ use libtest_mimic::{Failed, Trial};
 fn main() -> ExitCode {
     run(vec![
         Trial::test("own_failures_are_125_with_cause_and_remedy", own_failures),
+        Trial::test("an_interpreter_that_is_too_old_is_told_by_its_version", old_interpreters),
         Trial::test("a_command_line_that_is_not_understood_is_named", usage),
         Trial::test("a_wrong_policy_is_named_by_its_line", policies),
         Trial::test("a_stream_that_fails_is_named", streams),
@@ -48,6 +50,22 @@ fn own_failures() -> Result<(), Failed> {
     }
     let output = zeroboot(&["-c", "1"]).env_remove("PATH").output()?;
     refuses(&output, "PATH is not set", "--python /usr/bin/python3")
+}
+
+/// In the place of interpreters that few machines still have: one that does not know `-I`, and one that does.
+fn old_interpreters() -> Result<(), Failed> {
+    let python2 = "#!/bin/sh\n[ \"$1\" != -I ] || { echo 'Unknown option: -I' >&2; exit 2; }\nprintf 2.7\n";
+    let python3 = "#!/bin/sh\necho '{\"executable\": \"/python3\", \"flags\": \"\", \"version\": [3, 8], \
+        \"path\": [], \"prefixes\": []}'\n";
+    for (name, text, cause) in
+        [("python2", python2, "Python 2.7: too old"), ("python3", python3, "Python 3.8: too old")]
+    {
+        let program = TestFile::new(name, text)?;
+        std::fs::set_permissions(&program.0, std::fs::Permissions::from_mode(0o755))?;
+        let path = program.0.display().to_string();
+        refuses(&zeroboot(&["--python", &path, "-c", "1"]).output()?, cause, "Python 3.9 or newer")?;
+    }
+    Ok(())
 }
 
 fn usage() -> Result<(), Failed> {

@@ -15,6 +15,12 @@ const PROBE: &str = "import json, sys; print(json.dumps({\
     'executable': sys.executable, 'flags': sys.abiflags, 'version': list(sys.version_info[:2]), 'path': sys.path, \
     'prefixes': [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]}))";
 
+/// Prints the version, in words that Python 2 understands too.
+const VERSION: &str = "import sys; sys.stdout.write('%d.%d' % sys.version_info[:2])";
+
+/// The oldest that runs sandboxes.
+const OLDEST: (u32, u32) = (3, 9);
+
 /// What every sandbox sees anyway.
 const SYSTEM: [&str; 6] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"];
 
@@ -136,6 +142,10 @@ impl Interpreter {
             .output()
             .map_err(|source| InterpreterError::Start { program: program.to_owned(), source })?;
         if !output.status.success() {
+            // Python 2 does not know the options.
+            if let Some((major, minor)) = version(program).filter(|version| *version < OLDEST) {
+                return Err(InterpreterError::TooOld { program: program.to_owned(), major, minor });
+            }
             let said = String::from_utf8_lossy(&output.stderr);
             let said = said.trim().lines().last().unwrap_or("it said nothing").to_owned();
             return Err(InterpreterError::Broken { program: program.to_owned(), said });
@@ -143,7 +153,7 @@ impl Interpreter {
         let probe: Probe = serde_json::from_slice(&output.stdout)
             .map_err(|source| InterpreterError::NotPython { program: program.to_owned(), source })?;
         let (major, minor) = probe.version;
-        if (major, minor) < (3, 9) {
+        if (major, minor) < OLDEST {
             return Err(InterpreterError::TooOld { program: program.to_owned(), major, minor });
         }
         if probe.flags.contains('t') {
@@ -180,6 +190,14 @@ impl Interpreter {
     pub(super) fn needs(&self) -> &[PathBuf] {
         &self.needs
     }
+}
+
+/// The version that an interpreter tells without options; `None` if it tells none.
+fn version(program: &Path) -> Option<(u32, u32)> {
+    let output = Command::new(program).args(["-c", VERSION]).stdin(Stdio::null()).output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    let (major, minor) = said.trim().split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// Prefixes, module directories and the program's own directory, under their names and behind their links; without

@@ -37,7 +37,8 @@ pub(crate) fn interpreters() -> Vec<Interpreter> {
     }
     let mut found = BTreeMap::new();
     for place in places {
-        for name in ["python3", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13"] {
+        let versions = (9..=15).map(|minor| format!("python3.{minor}"));
+        for name in std::iter::once("python3".to_owned()).chain(versions) {
             let program = place.join(name);
             if let (true, Ok(interpreter)) = (program.is_file(), Interpreter::probe(&program)) {
                 let real = interpreter.executable().canonicalize().unwrap_or(program);

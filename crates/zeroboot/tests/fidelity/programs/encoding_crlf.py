@@ -1,0 +1,5 @@
+import sys
+text = """a
+b"""
+print(ascii(text))
+raise ValueError("line 4")

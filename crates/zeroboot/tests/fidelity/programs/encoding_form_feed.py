@@ -1,0 +1,3 @@
+import sys
+
+print("after a form feed")

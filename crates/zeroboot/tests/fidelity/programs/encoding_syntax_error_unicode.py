@@ -1,0 +1,1 @@
+text = "größe" größe 3

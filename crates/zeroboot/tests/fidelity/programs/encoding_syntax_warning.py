@@ -1,0 +1,3 @@
+x = 3
+print(x is 3)
+print("\d")

@@ -1,0 +1,3 @@
+if True:
+	value = 3
+	print(value,	1 / 0,	value)

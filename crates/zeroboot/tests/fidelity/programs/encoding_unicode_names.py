@@ -1,0 +1,3 @@
+größe = 3
+ﬁ = 4
+print(größe, fi, "größe" in globals())

@@ -1,0 +1,5 @@
+import atexit
+
+for number in range(4):
+    atexit.register(print, "handler", number)
+print("end")

@@ -1,0 +1,5 @@
+class Own(BaseException):
+    """Not an Exception."""
+
+
+raise Own("of its own")

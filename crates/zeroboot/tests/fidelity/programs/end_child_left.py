@@ -1,0 +1,6 @@
+import os
+import subprocess
+import sys
+
+subprocess.Popen([sys.executable, "-c", "print('child')"]).wait()
+print("parent")

@@ -1,0 +1,6 @@
+import sys
+
+try:
+    raise ValueError("replaced")
+finally:
+    sys.exit(2)

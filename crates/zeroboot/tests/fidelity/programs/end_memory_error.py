@@ -1,0 +1,2 @@
+print("before")
+data = bytearray(2**62)

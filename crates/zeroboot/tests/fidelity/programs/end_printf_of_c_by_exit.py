@@ -1,0 +1,6 @@
+import ctypes
+import sys
+
+libc = ctypes.CDLL(None)
+libc.printf(b"from C\n")
+sys.exit(3)

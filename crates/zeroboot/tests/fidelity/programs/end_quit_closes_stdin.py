@@ -1,0 +1,3 @@
+# stdin: "unread"
+print("before")
+quit("leaving")

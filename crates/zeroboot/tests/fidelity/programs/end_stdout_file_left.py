@@ -1,0 +1,5 @@
+import sys
+
+print("before")
+sys.stdout = open("log.txt", "w")
+print("into the file")

@@ -1,0 +1,6 @@
+import io
+import sys
+
+print("before")
+sys.stdout = io.StringIO()
+print("into the buffer")

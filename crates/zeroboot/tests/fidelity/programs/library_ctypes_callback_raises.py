@@ -1,0 +1,9 @@
+import ctypes
+
+
+@ctypes.CFUNCTYPE(ctypes.c_int)
+def callback():
+    raise ValueError("in a callback")
+
+
+print(callback())

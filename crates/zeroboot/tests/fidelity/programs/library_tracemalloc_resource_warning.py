@@ -1,0 +1,6 @@
+import tracemalloc
+import warnings
+
+warnings.simplefilter("always")
+tracemalloc.start()
+open("x.txt", "w")

@@ -1,0 +1,3 @@
+count: int = 3
+name: "str"
+print(__annotations__)

@@ -1,0 +1,4 @@
+# stdin: "p value\nc\n"
+value = 42
+breakpoint()
+print("after")

@@ -1,0 +1,4 @@
+# needs: pandas
+import pandas
+
+pandas.DataFrame({"a": [1]})["missing"]

@@ -1,0 +1,5 @@
+import os
+import signal
+
+print("lost")
+os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,4 @@
+import os
+import signal
+
+signal.raise_signal(signal.SIGUSR1)

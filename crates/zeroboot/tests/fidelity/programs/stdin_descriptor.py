@@ -1,0 +1,5 @@
+# stdin: "abcdef"
+import os
+import sys
+
+print(os.read(0, 3), sys.stdin.read())

@@ -1,0 +1,4 @@
+# stdin: "first\nsecond\n"
+print(input("prompt: "))
+print(repr(input()))
+input("at the end: ")

@@ -1,0 +1,5 @@
+import io
+import sys
+
+sys.stdin = io.StringIO("made up\n")
+print(input("? "))

@@ -1,0 +1,3 @@
+import threading
+
+print(threading.stack_size(), threading.stack_size(1 << 20), threading.stack_size())

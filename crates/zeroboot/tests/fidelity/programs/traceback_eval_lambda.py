@@ -1,0 +1,2 @@
+bad = eval("lambda x: x / 0")
+bad(1)

@@ -1,0 +1,1 @@
+exec("import json\njson.loads('{')")

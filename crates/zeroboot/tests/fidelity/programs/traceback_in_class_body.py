@@ -1,0 +1,2 @@
+class Thing:
+    value = 1 / 0

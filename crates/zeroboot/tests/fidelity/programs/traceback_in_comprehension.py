@@ -1,0 +1,1 @@
+print([1 / each for each in (1, 0)])

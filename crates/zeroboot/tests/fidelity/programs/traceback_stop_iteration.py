@@ -1,0 +1,6 @@
+def work():
+    yield 1
+    raise StopIteration("odd")
+
+
+print(list(work()))

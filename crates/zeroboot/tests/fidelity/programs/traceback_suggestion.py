@@ -1,0 +1,5 @@
+class Thing:
+    colour = 1
+
+
+print(Thing().color)

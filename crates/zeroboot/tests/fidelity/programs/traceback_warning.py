@@ -1,0 +1,10 @@
+import warnings
+
+
+def work():
+    warnings.warn("old", DeprecationWarning, stacklevel=2)
+    warnings.warn("odd")
+
+
+work()
+work()
