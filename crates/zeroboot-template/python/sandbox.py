@@ -108,8 +108,6 @@ def run_ahead(made, name, argv, environment, body, origin, buffering):
     nowhere = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nowhere, fd)
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ahead = empty_main()
     status = 0
     try:
         code, namespace = begin(name, argv, environment, body, origin, buffering)
@@ -120,7 +118,6 @@ def run_ahead(made, name, argv, environment, body, origin, buffering):
         sys.excepthook(type(error), own_frames_cut(error), error.__traceback__)
         status = 1
     flush_what_can_be()
-    sys.modules["__main__"] = main
     for fd, stream in enumerate(streams):
         os.dup2(stream, fd)
         os.close(stream)
@@ -146,11 +143,16 @@ def begin(name, argv, environment, body, origin, buffering):
     if buffering:
         settings.buffer(buffering)
     sys.argv[:] = argv
+    if hasattr(sys, "orig_argv"):
+        given = [name] if origin == MODULE else [os.fsdecode(body)] if argv[0] == "-c" else []
+        sys.orig_argv[1:] = argv[:1] + given + argv[1:]
     if origin == MODULE:
+        sys.modules["__main__"] = empty_main()
         import runpy
 
         return runpy._run_module_as_main, (name,)
-    main = sys.modules["__main__"]
+    # Of its own: the collector leaves alone what the template has made, and so all that it holds.
+    main = sys.modules["__main__"] = empty_main()
     if origin == CODE:
         # As the interpreter: code of a command line has no file, which multiprocessing would run again in what it spawns.
         sys.path[0] = ""

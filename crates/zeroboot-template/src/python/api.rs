@@ -162,6 +162,8 @@ api! {
     print: c"PyErr_PrintEx", unsafe extern "C" fn(c_int);
     unraisable: c"PyErr_WriteUnraisable", unsafe extern "C" fn(Reference);
     system_exit: c"PyExc_SystemExit", *const Reference;
+    syntax_error: c"PyExc_SyntaxError", *const Reference;
+    value_error: c"PyExc_ValueError", *const Reference;
     keyboard_interrupt: c"PyExc_KeyboardInterrupt", *const Reference;
     none: c"_Py_NoneStruct", Reference;
     integer_kind: c"PyLong_Type", Reference;
@@ -183,6 +185,10 @@ api! {
     next_item: c"PyDict_Next", unsafe extern "C" fn(Reference, *mut isize, *mut Reference, *mut Reference) -> c_int;
     item: c"PyDict_GetItemString", unsafe extern "C" fn(Reference, *const c_char) -> Reference;
     put: c"PyDict_SetItem", unsafe extern "C" fn(Reference, Reference, Reference) -> c_int;
+    put_text: c"PyDict_SetItemString", unsafe extern "C" fn(Reference, *const c_char, Reference) -> c_int;
+    function: c"PyFunction_New", unsafe extern "C" fn(Reference, Reference) -> Reference;
+    weak: c"PyWeakref_NewRef", unsafe extern "C" fn(Reference, Reference) -> Reference;
+    run_file: c"PyRun_FileExFlags", unsafe extern "C" fn(*mut libc::FILE, *const c_char, c_int, Reference, Reference, c_int, *mut c_void) -> Reference;
     update: c"PyDict_Update", unsafe extern "C" fn(Reference, Reference) -> c_int;
     place: c"PyTuple_GetItem", unsafe extern "C" fn(Reference, isize) -> Reference;
     thread: c"PyThreadState_Get", unsafe extern "C" fn() -> *mut c_void;

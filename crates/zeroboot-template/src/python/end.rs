@@ -8,7 +8,7 @@
 //!
 //! A script that leaves nothing pays for a look at its names. Never here: what an exception handler or a destructor prints.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_int, c_long};
 use std::ptr::null_mut;
 use std::time::{Duration, Instant};
 
@@ -32,10 +32,12 @@ pub(super) struct Ending {
     modules: Vec<usize>,
     run_exit_handlers: Reference,
     collect: Reference,
-    /// The youngest generation alone, as the arguments of `collect`.
-    youngest: Reference,
+    /// The younger generations alone, as the arguments of `collect`.
+    young: [Reference; 2],
     count: Reference,
     count_threads: Reference,
+    /// Any code.
+    code: Reference,
     /// The interpreter's own standard streams.
     streams: [Reference; 3],
     /// How many objects the collector has seen when the script began.
@@ -50,7 +52,7 @@ struct Outcome {
 
 impl Ending {
     /// Looks up what is needed; none, with an exception, where the interpreter lacks something of it.
-    pub(super) fn prepare(api: &Api) -> Option<Self> {
+    pub(super) fn prepare(api: &Api, code: Reference) -> Option<Self> {
         let of = |module: &CStr, name: &CStr| {
             // SAFETY: the interpreter's lock is held; module and attribute are references of our own, kept for good.
             let found = unsafe {
@@ -85,9 +87,10 @@ impl Ending {
             modules,
             run_exit_handlers: of(c"atexit", c"_run_exitfuncs")?,
             collect: of(c"gc", c"collect")?,
-            youngest: youngest(api)?,
+            young: [arguments(api, 0)?, arguments(api, 1)?],
             count: of(c"gc", c"get_count")?,
             count_threads: of(c"_thread", c"_count")?,
+            code,
             streams,
             before: None,
         })
@@ -205,16 +208,19 @@ impl Ending {
     }
 
     /// Has the modules of the script go, in the interpreter's order: first those that nothing else holds, then all in cycles, then
-    /// the variables of those that are left.
+    /// the variables of those that are left, the last module first.
     ///
     /// # Safety
     /// The interpreter's lock is held.
     unsafe fn remove_modules(&self, api: &Api) {
         let mut names = Vec::new();
-        let mut namespaces = Vec::new();
-        // SAFETY: the caller's promise. Names and namespaces are kept by references of their own, each dropped once. The
-        // dictionaries are changed in the values of keys that are there alone, which an iteration over them allows.
+        let mut left = Vec::new();
+        let [young, older] = self.ages(api);
+        // SAFETY: the caller's promise. What is taken here is dropped once. The dictionary is changed in the values of keys that are
+        // there alone, which an iteration over it allows.
         unsafe {
+            // As the interpreter does. What lives then is one age older, and in another order.
+            self.collect(api, young);
             each_item(api, (api.modules)(), |name, module| {
                 if module != api.none && !self.is_known(module) {
                     (api.take)(name);
@@ -222,12 +228,11 @@ impl Ending {
                     if api.is_instance(module, api.module_kind) {
                         let namespace = (api.namespace)(module);
                         (api.take)(namespace);
-                        namespaces.push(namespace);
+                        left.push((Tracer::of(api, module), namespace));
                     }
                 }
             });
-            let threads_live = self.other_threads(api);
-            if threads_live {
+            if self.other_threads(api) {
                 silence_threads(api);
             }
             for name in names {
@@ -236,37 +241,64 @@ impl Ending {
                 }
                 (api.drop)(name);
             }
-            // What is held here alone goes now.
-            namespaces.retain(|namespace| {
-                let is_last = api.references(*namespace) == 1;
-                if is_last {
-                    (api.drop)(*namespace);
-                }
-                !is_last
-            });
-            self.collect(api);
-            // As the interpreter: the last module first.
+            // Nothing may be held here while cycles are looked for: only traced.
+            let tracers: Vec<_> = left
+                .into_iter()
+                .flat_map(|(module, namespace)| {
+                    let others = api.references(namespace) > 1;
+                    let tracer = if others { self.trace(api, namespace) } else { None };
+                    (api.drop)(namespace);
+                    [module, tracer]
+                })
+                .flatten()
+                .collect();
+            self.collect(api, older);
             let mut cleared = false;
-            for namespace in namespaces.into_iter().rev() {
-                if api.references(namespace) > 1 {
+            for tracer in tracers.into_iter().rev() {
+                if let Some(namespace) = tracer.end(api) {
                     clear_namespace(api, namespace);
+                    (api.drop)(namespace);
                     cleared = true;
                 }
-                (api.drop)(namespace);
             }
             if cleared {
-                self.collect(api);
+                self.collect(api, null_mut());
             }
         }
     }
 
+    /// Follows a namespace by a function that it alone holds, and whose globals it is: a dictionary cannot be followed itself.
+    ///
     /// # Safety
-    /// The interpreter's lock is held.
-    unsafe fn collect(&self, api: &Api) {
+    /// A live dictionary; the interpreter's lock is held.
+    unsafe fn trace(&self, api: &Api, namespace: Reference) -> Option<Tracer> {
+        // SAFETY: the caller's promise; the function is dropped once, and then the namespace's alone.
+        unsafe {
+            let function = (api.function)(self.code, namespace);
+            if function.is_null() {
+                (api.clear)();
+                return None;
+            }
+            let tracer = Tracer::of(api, function);
+            if (api.put_text)(namespace, TRACER.as_ptr(), function) != 0 {
+                (api.clear)();
+            }
+            (api.drop)(function);
+            tracer
+        }
+    }
+
+    /// How far the garbage collector has to look.
+    fn ages(&self, api: &Api) -> [Reference; 2] {
         let older = |counts: Option<[i64; 3]>| counts.map(|[_, older @ ..]| older);
         // Everything, which costs the interpreter's free lists as well, only where something has grown old.
         let is_young = self.before.is_some() && older(self.counts(api)) == older(self.before);
-        let arguments = if is_young { self.youngest } else { null_mut() };
+        if is_young { self.young } else { [null_mut(); 2] }
+    }
+
+    /// # Safety
+    /// The interpreter's lock is held, and these are arguments of `collect`, or null.
+    unsafe fn collect(&self, api: &Api, arguments: Reference) {
         // SAFETY: a function of the interpreter's own, with its arguments.
         if unsafe { self.call(api, self.collect, arguments) }.is_err() {
             // SAFETY: no precondition.
@@ -310,12 +342,60 @@ impl Ending {
     }
 }
 
-/// `(0,)`
-fn youngest(api: &Api) -> Option<Reference> {
+/// The name of the function that follows a namespace.
+const TRACER: &CStr = c"__end__";
+
+/// A weak reference to a module, or to a function of it.
+struct Tracer(Reference);
+
+impl Tracer {
+    /// # Safety
+    /// An object that lives; the interpreter's lock is held.
+    unsafe fn of(api: &Api, object: Reference) -> Option<Self> {
+        // SAFETY: the caller's promise. Where there can be no such reference it is null, with an exception.
+        unsafe {
+            let reference = (api.weak)(object, null_mut());
+            if reference.is_null() {
+                (api.clear)();
+            }
+            (!reference.is_null()).then_some(Self(reference))
+        }
+    }
+
+    /// The namespace, which is then the caller's to drop, where it still lives.
+    ///
+    /// # Safety
+    /// The interpreter's lock is held.
+    unsafe fn end(self, api: &Api) -> Option<Reference> {
+        // SAFETY: the caller's promise. A weak reference returns its object, or None, when it is called; both are dropped once.
+        unsafe {
+            let object = (api.call)(self.0, null_mut());
+            (api.drop)(self.0);
+            if object.is_null() {
+                (api.clear)();
+                return None;
+            }
+            let namespace = if object == api.none {
+                null_mut()
+            } else if api.is_instance(object, api.module_kind) {
+                let namespace = (api.namespace)(object);
+                (api.take)(namespace);
+                namespace
+            } else {
+                (api.attribute)(object, c"__globals__".as_ptr())
+            };
+            (api.drop)(object);
+            (!namespace.is_null()).then_some(namespace)
+        }
+    }
+}
+
+/// `(number,)`
+fn arguments(api: &Api, number: c_long) -> Option<Reference> {
     // SAFETY: the interpreter's lock is held; the tuple is fresh, and takes the number over.
     unsafe {
         let tuple = (api.tuple)(1);
-        let is_made = !tuple.is_null() && (api.put_into_tuple)(tuple, 0, (api.integer)(0)) == 0;
+        let is_made = !tuple.is_null() && (api.put_into_tuple)(tuple, 0, (api.integer)(number)) == 0;
         is_made.then_some(tuple)
     }
 }
@@ -373,8 +453,10 @@ unsafe fn status_of_exit(api: &Api) -> c_int {
             if !stream.is_null() && stream != api.none {
                 // Its `str`, as `print` has it.
                 const RAW: c_int = 1;
-                if (api.write_object)(code, stream, RAW) != 0 || (api.write_text)(c"\n".as_ptr(), stream) != 0
-                {
+                if (api.write_object)(code, stream, RAW) != 0 {
+                    (api.clear)();
+                }
+                if (api.write_text)(c"\n".as_ptr(), stream) != 0 {
                     (api.clear)();
                 }
             }
@@ -466,6 +548,9 @@ unsafe fn is_closed(api: &Api, stream: Reference) -> bool {
     }
 }
 
+/// Modules that print tracebacks with lines of the source, which the interpreter has none of any more when it ends.
+const QUOTING: [&CStr; 2] = [c"io", c"traceback"];
+
 /// Before the modules go: `sys` has its own streams again, and nothing that holds frames.
 ///
 /// # Safety
@@ -475,6 +560,12 @@ unsafe fn forget(api: &Api) {
     unsafe {
         for name in LAST {
             if !(api.of_sys)(name.as_ptr()).is_null() && (api.set_of_sys)(name.as_ptr(), api.none) != 0 {
+                (api.clear)();
+            }
+        }
+        for name in QUOTING {
+            let is_there = !(api.item)((api.modules)(), name.as_ptr()).is_null();
+            if is_there && (api.put_text)((api.modules)(), name.as_ptr(), api.none) != 0 {
                 (api.clear)();
             }
         }

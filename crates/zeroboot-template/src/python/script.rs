@@ -3,10 +3,10 @@
 //! It is native so that no frame of ours lies below the script's, and since each object that Python code touches is a page that is
 //! copied. Never here: what is made ready for a script, which is Python's (`sandbox.py`), and its end (`end`).
 
-use std::ffi::c_int;
+use std::ffi::{CString, c_int};
 use std::ptr::null_mut;
 
-use zeroboot_runtime::protocol::{Job, When};
+use zeroboot_runtime::protocol::{Job, Origin, When};
 use zeroboot_runtime::template::Sandbox;
 
 use super::api::{Api, Reference};
@@ -51,7 +51,9 @@ pub(super) unsafe extern "C" fn serve_jobs(_: Reference, arguments: Reference) -
         unsafe { (api.print)(0) };
         finish(1);
     }
-    let Some(ending) = Ending::prepare(api) else { finish(1) };
+    // SAFETY: a function of Python's, which has code, and the lock is held.
+    let code = unsafe { (api.attribute)(functions.begin, c"__code__".as_ptr()) };
+    let Some(ending) = Ending::prepare(api, code) else { finish(1) };
     // What C code has printed at the warm-up comes out here, or it would in each sandbox.
     flush_stdio();
     // SAFETY: both are the interpreter's own, without arguments; its lock is held, and there is one thread, which the
@@ -102,7 +104,7 @@ unsafe fn live(api: &Api, functions: &Functions, mut ending: Ending) -> ! {
         }
         if prepared.is_null() {
             // SAFETY: an exception is set, whose traceback shows our own frames alone.
-            unsafe { forget_traceback(api) };
+            unsafe { fail_to_begin(api, &job) };
         } else {
             ending.begin(api);
             // SAFETY: what `begin` returns.
@@ -145,9 +147,42 @@ fn next_job() -> Option<(Job, When)> {
     SANDBOX.with_borrow(|sandbox| sandbox.as_ref().and_then(|it| it.job().ok()))
 }
 
+/// A file that does not compile is read once more as the interpreter reads one: it then says some things otherwise.
+///
 /// # Safety
 /// The interpreter's lock is held, and an exception is set.
-unsafe fn forget_traceback(api: &Api) {
+unsafe fn fail_to_begin(api: &Api, job: &Job) {
+    // SAFETY: the caller's promise; the classes are the interpreter's own.
+    let is_of_source = unsafe {
+        (api.raised_matches)(*api.syntax_error) != 0 || (api.raised_matches)(*api.value_error) != 0
+    };
+    let is_file = job.origin != Origin::Module && job.argv0 != b"-c" && !job.body.is_empty();
+    if let (true, true, Ok(name)) = (is_of_source, is_file, CString::new(job.name.as_slice())) {
+        // SAFETY: the body lives on through the call, which closes the stream; the main module is borrowed, and its namespace with it.
+        unsafe {
+            let stream = libc::fmemopen(job.body.as_ptr().cast_mut().cast(), job.body.len(), c"r".as_ptr());
+            let main = (api.item)((api.modules)(), c"__main__".as_ptr());
+            if !stream.is_null() && !main.is_null() {
+                const WHOLE_FILE: c_int = 257;
+                const CLOSE: c_int = 1;
+                (api.clear)();
+                let namespace = (api.namespace)(main);
+                let result = (api.run_file)(
+                    stream,
+                    name.as_ptr(),
+                    WHOLE_FILE,
+                    namespace,
+                    namespace,
+                    CLOSE,
+                    null_mut(),
+                );
+                if !result.is_null() {
+                    (api.drop)(result);
+                }
+                return;
+            }
+        }
+    }
     let (mut kind, mut value, mut trace) = (null_mut(), null_mut(), null_mut());
     // SAFETY: all three are valid for writing, and given back at once; no traceback is a valid one.
     unsafe {

@@ -42,6 +42,10 @@ for name in passwd group; do
     mount -o remount,bind,ro "/etc/$name"
 done
 [ -z "$user" ] || chown -R "$user:$user" /home/sandbox
+# A pipe belongs to the user that made it: the program may open its own streams by their names.
+for stream in 0 1 2; do
+    [ ! -p "/proc/self/fd/$stream" ] || chmod 666 "/proc/self/fd/$stream"
+done
 umask 022
 cd /home/sandbox
 set -- env -i PATH="${1%/*}:/usr/local/bin:/usr/bin:/bin" HOME=/home/sandbox TMPDIR=/tmp LANG=C.UTF-8 "$@"

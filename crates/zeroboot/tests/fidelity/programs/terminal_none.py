@@ -6,7 +6,3 @@ try:
 except OSError as error:
     print(error)
 print(shutil.get_terminal_size())
-try:
-    open("/dev/tty")
-except OSError as error:
-    print(error)
