@@ -8,17 +8,23 @@
 //!
 //! A script that leaves nothing pays for a look at its names. Never here: what an exception handler or a destructor prints.
 
+mod children;
+mod modules;
+mod status;
+mod streams;
+
 use std::ffi::{CStr, c_int, c_long};
 use std::ptr::null_mut;
-use std::time::{Duration, Instant};
 
+use self::children::await_children;
+use self::modules::{TRACER, Tracer, clear_namespace, each_item, is_special};
+use self::status::{Outcome, interrupt, report};
+pub(super) use self::streams::flush_stdio;
+use self::streams::{drop_streams, flush_streams, is_closed};
 use super::api::{Api, Raised, Reference};
 
 /// What the interpreter ends with when a stream cannot be flushed: "unlikely to be confused with a non-error exit status".
 const CANNOT_FLUSH: c_int = 120;
-
-/// How long the children of a script may go on that is over: most end when their pipes are closed, and print their last words.
-const CHILDREN_LAST: Duration = Duration::from_millis(100);
 
 /// The last exception, which holds the frames of the script.
 const LAST: [&CStr; 4] = [c"last_exc", c"last_type", c"last_value", c"last_traceback"];
@@ -42,12 +48,6 @@ pub(super) struct Ending {
     streams: [Reference; 3],
     /// How many objects the collector has seen when the script began.
     before: Option<[i64; 3]>,
-}
-
-/// What became of the script itself.
-struct Outcome {
-    status: c_int,
-    is_interrupted: bool,
 }
 
 impl Ending {
@@ -342,54 +342,6 @@ impl Ending {
     }
 }
 
-/// The name of the function that follows a namespace.
-const TRACER: &CStr = c"__end__";
-
-/// A weak reference to a module, or to a function of it.
-struct Tracer(Reference);
-
-impl Tracer {
-    /// # Safety
-    /// An object that lives; the interpreter's lock is held.
-    unsafe fn of(api: &Api, object: Reference) -> Option<Self> {
-        // SAFETY: the caller's promise. Where there can be no such reference it is null, with an exception.
-        unsafe {
-            let reference = (api.weak)(object, null_mut());
-            if reference.is_null() {
-                (api.clear)();
-            }
-            (!reference.is_null()).then_some(Self(reference))
-        }
-    }
-
-    /// The namespace, which is then the caller's to drop, where it still lives.
-    ///
-    /// # Safety
-    /// The interpreter's lock is held.
-    unsafe fn end(self, api: &Api) -> Option<Reference> {
-        // SAFETY: the caller's promise. A weak reference returns its object, or None, when it is called; both are dropped once.
-        unsafe {
-            let object = (api.call)(self.0, null_mut());
-            (api.drop)(self.0);
-            if object.is_null() {
-                (api.clear)();
-                return None;
-            }
-            let namespace = if object == api.none {
-                null_mut()
-            } else if api.is_instance(object, api.module_kind) {
-                let namespace = (api.namespace)(object);
-                (api.take)(namespace);
-                namespace
-            } else {
-                (api.attribute)(object, c"__globals__".as_ptr())
-            };
-            (api.drop)(object);
-            (!namespace.is_null()).then_some(namespace)
-        }
-    }
-}
-
 /// `(number,)`
 fn arguments(api: &Api, number: c_long) -> Option<Reference> {
     // SAFETY: the interpreter's lock is held; the tuple is fresh, and takes the number over.
@@ -397,77 +349,6 @@ fn arguments(api: &Api, number: c_long) -> Option<Reference> {
         let tuple = (api.tuple)(1);
         let is_made = !tuple.is_null() && (api.put_into_tuple)(tuple, 0, (api.integer)(number)) == 0;
         is_made.then_some(tuple)
-    }
-}
-
-/// Prints an uncaught exception as the interpreter does, or takes the status from `SystemExit`.
-///
-/// # Safety
-/// The interpreter's lock is held.
-unsafe fn report(api: &Api) -> Outcome {
-    // SAFETY: the caller's promise; exceptions are fetched and given back or dropped once.
-    unsafe {
-        if (api.raised)().is_null() {
-            return Outcome { status: 0, is_interrupted: false };
-        }
-        if (api.raised_matches)(*api.system_exit) != 0 {
-            return Outcome { status: status_of_exit(api), is_interrupted: false };
-        }
-        let is_interrupted = (api.raised_matches)(*api.keyboard_interrupt) != 0;
-        // What was printed before stands before it.
-        let (mut kind, mut value, mut trace) = (null_mut(), null_mut(), null_mut());
-        (api.fetch)(&raw mut kind, &raw mut value, &raw mut trace);
-        for name in [c"stderr", c"stdout"] {
-            let stream = (api.of_sys)(name.as_ptr());
-            if !stream.is_null() && api.call_method(stream, c"flush").is_err() {
-                (api.clear)();
-            }
-        }
-        (api.restore)(kind, value, trace);
-        (api.print)(1);
-        Outcome { status: 1, is_interrupted }
-    }
-}
-
-/// # Safety
-/// The interpreter's lock is held, and `SystemExit` is set, which is gone afterwards.
-unsafe fn status_of_exit(api: &Api) -> c_int {
-    let (mut kind, mut value, mut trace) = (null_mut(), null_mut(), null_mut());
-    // SAFETY: the caller's promise. What was fetched is owned, as is the attribute.
-    unsafe {
-        (api.fetch)(&raw mut kind, &raw mut value, &raw mut trace);
-        (api.normalize)(&raw mut kind, &raw mut value, &raw mut trace);
-        let code = if value.is_null() { null_mut() } else { (api.attribute)(value, c"code".as_ptr()) };
-        if code.is_null() {
-            (api.clear)();
-        }
-        let status = if code.is_null() || code == api.none {
-            0
-        } else if api.is_instance(code, api.integer_kind) {
-            // One that is too large for C is -1, and so 255.
-            let number = (api.number)(code);
-            (api.clear)();
-            c_int::from(number.to_le_bytes()[0])
-        } else {
-            let stream = (api.of_sys)(c"stderr".as_ptr());
-            if !stream.is_null() && stream != api.none {
-                // Its `str`, as `print` has it.
-                const RAW: c_int = 1;
-                if (api.write_object)(code, stream, RAW) != 0 {
-                    (api.clear)();
-                }
-                if (api.write_text)(c"\n".as_ptr(), stream) != 0 {
-                    (api.clear)();
-                }
-            }
-            1
-        };
-        for object in [code, kind, value, trace] {
-            if !object.is_null() {
-                (api.drop)(object);
-            }
-        }
-        status
     }
 }
 
@@ -503,51 +384,6 @@ unsafe fn silence_threads(api: &Api) {
     }
 }
 
-/// # Safety
-/// The interpreter's lock is held.
-unsafe fn flush_streams(api: &Api) -> Result<(), Raised> {
-    let mut result = Ok(());
-    for (name, is_reported) in [(c"stdout", true), (c"stderr", false)] {
-        // SAFETY: the caller's promise; the stream is borrowed, and kept for the calls.
-        unsafe {
-            let stream = (api.of_sys)(name.as_ptr());
-            if stream.is_null() || stream == api.none || is_closed(api, stream) {
-                continue;
-            }
-            (api.take)(stream);
-            if api.call_method(stream, c"flush").is_err() {
-                result = Err(Raised);
-                if is_reported {
-                    api.ignore(stream, c"Exception ignored on flushing sys.stdout");
-                } else {
-                    (api.clear)();
-                }
-            }
-            (api.drop)(stream);
-        }
-    }
-    result
-}
-
-/// # Safety
-/// A live object; the interpreter's lock is held.
-unsafe fn is_closed(api: &Api, stream: Reference) -> bool {
-    // SAFETY: the caller's promise; the attribute is dropped once.
-    unsafe {
-        let closed = (api.attribute)(stream, c"closed".as_ptr());
-        if closed.is_null() {
-            (api.clear)();
-            return false;
-        }
-        let is = (api.is_true)(closed);
-        (api.drop)(closed);
-        if is < 0 {
-            (api.clear)();
-        }
-        is > 0
-    }
-}
-
 /// Modules that print tracebacks with lines of the source, which the interpreter has none of any more when it ends.
 const QUOTING: [&CStr; 2] = [c"io", c"traceback"];
 
@@ -576,131 +412,5 @@ unsafe fn forget(api: &Api) {
                 (api.clear)();
             }
         }
-    }
-}
-
-/// The last of `sys`: a stream of the script's own is flushed by its end, and its errors are ignored.
-///
-/// # Safety
-/// The interpreter's lock is held.
-unsafe fn drop_streams(api: &Api) {
-    for (name, original) in STREAMS {
-        for name in [name, original] {
-            // SAFETY: the caller's promise.
-            if unsafe { (api.set_of_sys)(name.as_ptr(), api.none) } != 0 {
-                // SAFETY: no precondition.
-                unsafe { (api.clear)() };
-            }
-        }
-    }
-}
-
-/// Takes the values of a module's names away: first of those with one underscore.
-///
-/// # Safety
-/// A live dictionary; the interpreter's lock is held.
-unsafe fn clear_namespace(api: &Api, namespace: Reference) {
-    for private in [true, false] {
-        let mut names = Vec::new();
-        // SAFETY: the caller's promise; each name is kept while it is used.
-        unsafe {
-            each_item(api, namespace, |name, value| {
-                let text = text(api, name);
-                let is_private = text.starts_with(b"_") && !text.starts_with(b"__");
-                if value != api.none && text != b"__builtins__" && (is_private || !private) {
-                    (api.take)(name);
-                    names.push(name);
-                }
-            });
-            for name in names {
-                if (api.put)(namespace, name, api.none) != 0 {
-                    (api.clear)();
-                }
-                (api.drop)(name);
-            }
-        }
-    }
-}
-
-/// # Safety
-/// A live dictionary, which the body does not change; the interpreter's lock is held.
-unsafe fn each_item(api: &Api, dictionary: Reference, mut body: impl FnMut(Reference, Reference)) {
-    let (mut position, mut name, mut value) = (0, null_mut(), null_mut());
-    // SAFETY: the caller's promise; all three are valid for writing.
-    while unsafe { (api.next_item)(dictionary, &raw mut position, &raw mut name, &raw mut value) } != 0 {
-        body(name, value);
-    }
-}
-
-/// # Safety
-/// A live object; the interpreter's lock is held.
-unsafe fn is_special(api: &Api, name: Reference) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe { text(api, name) }.starts_with(b"__")
-}
-
-/// What a name says; nothing where it is no text.
-///
-/// # Safety
-/// A live object; the interpreter's lock is held. The text lives as long as the object.
-unsafe fn text<'a>(api: &Api, name: Reference) -> &'a [u8] {
-    let mut length = 0;
-    // SAFETY: the caller's promise; the length is valid for writing. For what is no text it fails with an exception.
-    let start = unsafe { (api.as_utf8)(name, &raw mut length) };
-    if start.is_null() {
-        // SAFETY: no precondition.
-        unsafe { (api.clear)() };
-        return b"";
-    }
-    // SAFETY: so many bytes are there, for as long as the object is.
-    unsafe { std::slice::from_raw_parts(start.cast(), length.unsigned_abs()) }
-}
-
-/// What C code has in its buffers.
-pub(super) fn flush_stdio() {
-    // SAFETY: needed since these buffers are C's. Null means all of them.
-    unsafe { libc::fflush(null_mut()) };
-}
-
-/// Waits for children that end by themselves now, and not long for those that don't.
-fn await_children() {
-    let deadline = Instant::now() + CHILDREN_LAST;
-    loop {
-        // SAFETY: needed since `nix`'s wrapper knows only the statuses that it knows. A null pointer takes no status.
-        match unsafe { libc::waitpid(-1, null_mut(), libc::WNOHANG) } {
-            0 => {}
-            1.. => continue,
-            _ => return,
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        await_child_signal(left);
-    }
-}
-
-fn await_child_signal(left: Duration) {
-    let time =
-        libc::timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: i64::from(left.subsec_nanos()) };
-    // SAFETY: needed since the standard library has no such wait. The set is made by the first call and lives on this stack; a signal
-    // that comes before the wait begins stays pending, since it is blocked from the second call on.
-    unsafe {
-        let mut set = std::mem::zeroed::<libc::sigset_t>();
-        libc::sigaddset(&raw mut set, libc::SIGCHLD);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, null_mut());
-        let mut status = 0;
-        if libc::waitpid(-1, &raw mut status, libc::WNOHANG) == 0 {
-            libc::sigtimedwait(&raw const set, null_mut(), &raw const time);
-        }
-    }
-}
-
-/// Ends by the signal, so that the parent sees it, as the interpreter does after `KeyboardInterrupt`.
-fn interrupt() {
-    // SAFETY: needed to undo the interpreter's handler. The default action is a valid one.
-    unsafe {
-        libc::signal(libc::SIGINT, libc::SIG_DFL);
-        libc::kill(libc::getpid(), libc::SIGINT);
     }
 }

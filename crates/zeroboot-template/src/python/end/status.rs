@@ -1,0 +1,92 @@
+//! What became of a script: its uncaught exception is printed, and its exit status is taken from `SystemExit`.
+
+use std::ffi::c_int;
+use std::ptr::null_mut;
+
+use super::super::api::Api;
+
+/// What became of the script itself.
+pub(super) struct Outcome {
+    pub(super) status: c_int,
+    pub(super) is_interrupted: bool,
+}
+
+/// Prints an uncaught exception as the interpreter does, or takes the status from `SystemExit`.
+///
+/// # Safety
+/// The interpreter's lock is held.
+pub(super) unsafe fn report(api: &Api) -> Outcome {
+    // SAFETY: the caller's promise; exceptions are fetched and given back or dropped once.
+    unsafe {
+        if (api.raised)().is_null() {
+            return Outcome { status: 0, is_interrupted: false };
+        }
+        if (api.raised_matches)(*api.system_exit) != 0 {
+            return Outcome { status: status_of_exit(api), is_interrupted: false };
+        }
+        let is_interrupted = (api.raised_matches)(*api.keyboard_interrupt) != 0;
+        // What was printed before stands before it.
+        let (mut kind, mut value, mut trace) = (null_mut(), null_mut(), null_mut());
+        (api.fetch)(&raw mut kind, &raw mut value, &raw mut trace);
+        for name in [c"stderr", c"stdout"] {
+            let stream = (api.of_sys)(name.as_ptr());
+            if !stream.is_null() && api.call_method(stream, c"flush").is_err() {
+                (api.clear)();
+            }
+        }
+        (api.restore)(kind, value, trace);
+        (api.print)(1);
+        Outcome { status: 1, is_interrupted }
+    }
+}
+
+/// # Safety
+/// The interpreter's lock is held, and `SystemExit` is set, which is gone afterwards.
+unsafe fn status_of_exit(api: &Api) -> c_int {
+    let (mut kind, mut value, mut trace) = (null_mut(), null_mut(), null_mut());
+    // SAFETY: the caller's promise. What was fetched is owned, as is the attribute.
+    unsafe {
+        (api.fetch)(&raw mut kind, &raw mut value, &raw mut trace);
+        (api.normalize)(&raw mut kind, &raw mut value, &raw mut trace);
+        let code = if value.is_null() { null_mut() } else { (api.attribute)(value, c"code".as_ptr()) };
+        if code.is_null() {
+            (api.clear)();
+        }
+        let status = if code.is_null() || code == api.none {
+            0
+        } else if api.is_instance(code, api.integer_kind) {
+            // One that is too large for C is -1, and so 255.
+            let number = (api.number)(code);
+            (api.clear)();
+            c_int::from(number.to_le_bytes()[0])
+        } else {
+            let stream = (api.of_sys)(c"stderr".as_ptr());
+            if !stream.is_null() && stream != api.none {
+                // Its `str`, as `print` has it.
+                const RAW: c_int = 1;
+                if (api.write_object)(code, stream, RAW) != 0 {
+                    (api.clear)();
+                }
+                if (api.write_text)(c"\n".as_ptr(), stream) != 0 {
+                    (api.clear)();
+                }
+            }
+            1
+        };
+        for object in [code, kind, value, trace] {
+            if !object.is_null() {
+                (api.drop)(object);
+            }
+        }
+        status
+    }
+}
+
+/// Ends by the signal, so that the parent sees it, as the interpreter does after `KeyboardInterrupt`.
+pub(super) fn interrupt() {
+    // SAFETY: needed to undo the interpreter's handler. The default action is a valid one.
+    unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL);
+        libc::kill(libc::getpid(), libc::SIGINT);
+    }
+}
