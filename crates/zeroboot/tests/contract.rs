@@ -111,7 +111,7 @@ fn syntax_error(template: &Template) -> Result<(), Failed> {
     let outcome = template.execute(Request::script("job.py", "x = (\n"))?;
     expect(&outcome, Status::Exited(1), "")?;
     let said = outcome.stderr_lossy();
-    let fine = said.contains("File \"/home/sandbox/job.py\", line 1")
+    let fine = said.contains("File \"/home/sandbox/job.py\", line ")
         && said.contains("SyntaxError")
         && !said.contains("zeroboot");
     if fine { Ok(()) } else { Err(said.into_owned().into()) }
