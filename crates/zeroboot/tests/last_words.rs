@@ -37,7 +37,7 @@ library = ctypes.PyDLL('/proc/self/fd/' + os.environ['ZEROBOOT_FDS'].split(',')[
 if library.zeroboot_serve(None, None) != 0:
     os._exit(1)
 channel = socket.socket(fileno=3)
-while channel.recv(65536)[0]:
+while channel.recv(65536)[0] & 1:
     pass
 channel.recv(1, socket.MSG_PEEK)
 library.zeroboot_answer(b'last', 4)

@@ -197,7 +197,7 @@ impl Recipe {
         match &self.kind {
             Kind::Python { rehearsal, .. } => {
                 let code = format!("{rehearsal}{NO_EXIT_HANDLERS}");
-                own_job(&format!("{HOME}/rehearsal.py"), &code, When::AfterGo, Origin::Written)
+                own_job("rehearsal.py", &code, When::AfterGo, Origin::Written)
             }
             Kind::Function { .. } | Kind::Probe | Kind::Command { .. } => Ok(Vec::new()),
         }

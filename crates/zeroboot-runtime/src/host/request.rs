@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use zeroboot_isolation::policy::Bytes;
-use zeroboot_isolation::world::HOME;
 
 use super::collect::CollectLimits;
 use crate::protocol::{Buffering, Job, Origin};
@@ -79,19 +78,12 @@ impl Request {
     /// How much a run may write and answer unless something else is said.
     pub const OUTPUT_LIMIT: Bytes = Bytes::mebi(16);
 
-    /// Runs this code. It is a file of this name in the working directory, which the sandbox writes before the code runs; of a path
-    /// the last part counts. A name in angle brackets (`<stdin>`) is for messages alone: there is no file.
+    /// Runs this code. In Python it is a file of this name in the working directory, which the sandbox writes before the code runs; of
+    /// a path the last part counts. A name in angle brackets (`<stdin>`) is for messages alone: there is no file.
     pub fn script(name: impl AsRef<OsStr>, code: impl Into<Vec<u8>>) -> Self {
-        let given = name.as_ref();
-        let path = Path::new(given);
-        if given.as_bytes().starts_with(b"<") {
-            return Self::new(given.as_bytes(), given.as_bytes(), code.into(), Origin::Code);
-        }
-        let file = path.file_name().unwrap_or(given);
-        let place = Path::new(HOME).join(file);
-        // As it was given, where that is a path to it in the sandbox as well.
-        let called = if path.components().count() == 1 { file } else { place.as_os_str() };
-        Self::new(place.as_os_str().as_bytes(), called.as_bytes(), code.into(), Origin::Written)
+        let name = name.as_ref().as_bytes();
+        let origin = if name.starts_with(b"<") { Origin::Code } else { Origin::Written };
+        Self::new(name, name, code.into(), origin)
     }
 
     /// Runs this code, which is the content of a file that the sandbox sees at `place`: a

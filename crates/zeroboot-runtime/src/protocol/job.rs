@@ -8,6 +8,8 @@
 //!
 //! The counts are decimal digits; the body goes on to the end and may hold any byte.
 
+use zeroboot_isolation::world::HOME;
+
 use super::CHANNEL_FRAME;
 
 /// One run: what the template's author's code gets.
@@ -122,6 +124,21 @@ pub enum JobError {
 }
 
 impl Job {
+    /// A [written](Origin::Written) script with the path that it is written to as its name. It is called as its author calls it, where
+    /// that is a path to it as well.
+    #[must_use]
+    pub fn placed(mut self) -> Self {
+        if self.origin == Origin::Written {
+            let file = self.name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+            let place = [HOME.as_bytes(), b"/", file].concat();
+            if self.argv0 == self.name && self.name.contains(&b'/') {
+                self.argv0.clone_from(&place);
+            }
+            self.name = place;
+        }
+        self
+    }
+
     /// The packets to send.
     ///
     /// # Errors
@@ -219,6 +236,20 @@ mod tests {
             whole = reader.take(packet).expect("decodes");
         }
         assert_eq!(whole, Some((job, When::AtOnce)));
+    }
+
+    #[test]
+    fn a_written_script_has_a_place() {
+        for (name, argv0) in
+            [("a.py", "a.py"), ("b/a.py", "/home/sandbox/a.py"), ("/b/a.py", "/home/sandbox/a.py")]
+        {
+            let name = name.as_bytes().to_vec();
+            let job = Job { argv0: name.clone(), name, origin: Origin::Written, ..Job::default() }.placed();
+            assert_eq!(
+                (job.name.as_slice(), job.argv0.as_slice()),
+                (&b"/home/sandbox/a.py"[..], argv0.as_bytes())
+            );
+        }
     }
 
     #[test]

@@ -144,7 +144,8 @@ unsafe fn evaluate(api: &Api, pair: Reference) -> Reference {
 }
 
 fn next_job() -> Option<(Job, When)> {
-    SANDBOX.with_borrow(|sandbox| sandbox.as_ref().and_then(|it| it.job().ok()))
+    let job = SANDBOX.with_borrow(|sandbox| sandbox.as_ref().and_then(|it| it.job().ok()));
+    job.map(|(job, when)| (job.placed(), when))
 }
 
 /// A file that does not compile is read once more as the interpreter reads one: it then says some things otherwise.

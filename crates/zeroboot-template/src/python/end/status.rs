@@ -19,6 +19,8 @@ pub(super) unsafe fn report(api: &Api) -> Outcome {
     // SAFETY: the caller's promise; exceptions are fetched and given back or dropped once.
     unsafe {
         if (api.raised)().is_null() {
+            // The result does not wait for exit handlers.
+            pass_on(api);
             return Outcome { status: 0, is_interrupted: false };
         }
         if (api.raised_matches)(*api.system_exit) != 0 {
@@ -28,15 +30,31 @@ pub(super) unsafe fn report(api: &Api) -> Outcome {
         // What was printed before stands before it.
         let (mut kind, mut value, mut trace) = (null_mut(), null_mut(), null_mut());
         (api.fetch)(&raw mut kind, &raw mut value, &raw mut trace);
-        for name in [c"stderr", c"stdout"] {
-            let stream = (api.of_sys)(name.as_ptr());
-            if !stream.is_null() && api.call_method(stream, c"flush").is_err() {
-                (api.clear)();
-            }
-        }
+        pass_on(api);
         (api.restore)(kind, value, trace);
         (api.print)(1);
         Outcome { status: 1, is_interrupted }
+    }
+}
+
+/// Flushes the streams, whatever becomes of it.
+///
+/// # Safety
+/// The interpreter's lock is held, and no exception is set.
+unsafe fn pass_on(api: &Api) {
+    for name in [c"stderr", c"stdout"] {
+        // SAFETY: the caller's promise; the stream is borrowed, and kept for the call.
+        unsafe {
+            let stream = (api.of_sys)(name.as_ptr());
+            if stream.is_null() || stream == api.none {
+                continue;
+            }
+            (api.take)(stream);
+            if api.call_method(stream, c"flush").is_err() {
+                (api.clear)();
+            }
+            (api.drop)(stream);
+        }
     }
 }
 
