@@ -75,11 +75,10 @@ def values_of_thread():
 
 
 def make_ready(values):
-    """The last of the warm-up. What the garbage collector leaves alone is looked at once more."""
+    """The last of the warm-up."""
     for local, content in values:
         local.__dict__.update(content)
     settle()
-    gc.unfreeze()
     gc.collect()
     gc.freeze()
 
@@ -192,6 +191,8 @@ def sandbox():
     """Serves, and goes on once per sandbox: what can be made ready is, before the fork."""
     sys.modules["__main__"] = empty_main()
     set_environment()
+    # What the warm-up has the collector leave alone is looked at once more.
+    gc.unfreeze()
     reseed = list(reseeders())
     made = list(generators.find())
     generators.seed_or_fail(made)

@@ -128,7 +128,13 @@ if pid == 0:
     except OSError as error: print(errno.errorcode[error.errno], flush=True)
     else: print('typed', flush=True)
     os._exit(0)
-print(os.read(fd, 100))
+said = b''
+try:
+    while piece := os.read(fd, 100): said += piece
+except OSError:
+    # The other end is closed.
+    pass
+print(said)
 ";
     prints(code, "b'ENOTTY\\r\\n'\n")?;
     // The control: without the filter the kernel itself answers, which may refuse it as well (dev.tty.legacy_tiocsti).
