@@ -116,6 +116,6 @@ fn refused() -> Result<(), Failed> {
     };
     says(&zeroboot(&["--map", "map.gif", "-c", "print('never')"]).output()?, "neither .svg nor .png")?;
     let map = |subject: &str| Command::new(env!("CARGO_BIN_EXE_zeroboot")).args(["map", subject]).output();
-    says(&map("1")?, "is no sandbox")?;
+    says(&map("1")?, "is not a sandbox")?;
     says(&map("first")?, "neither a process id nor `last`")
 }
