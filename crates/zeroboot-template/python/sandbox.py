@@ -63,8 +63,6 @@ def set_environment():
     os.putenv("ZEROBOOT_FDS", fds)
     sys.path[0] = HOME
     del sys.argv[1:]
-    if hasattr(sys, "orig_argv"):
-        sys.orig_argv[:] = [sys.executable]
 
 
 def values_of_thread():
@@ -143,8 +141,9 @@ def begin(name, argv, environment, body, origin, buffering):
         settings.buffer(buffering)
     sys.argv[:] = argv
     if hasattr(sys, "orig_argv"):
-        given = [name] if origin == MODULE else [os.fsdecode(body)] if argv[0] == "-c" else []
-        sys.orig_argv[1:] = argv[:1] + given + argv[1:]
+        given = [name] if origin == MODULE else [str(body, "utf-8", "surrogateescape")] if argv[0] == "-c" else []
+        # A new list: to change the template's would copy the pages that it lies in.
+        sys.orig_argv = [sys.executable, *argv[:1], *given, *argv[1:]]
     if origin == MODULE:
         sys.modules["__main__"] = empty_main()
         import runpy

@@ -20,8 +20,8 @@ use crate::protocol::{CgroupSetup, Job, JobError, Origin, Program, SETUP_LIMIT, 
 const LOADER: &str = "import os; exec(compile(open(int(os.environ['ZEROBOOT_FDS'].split(',')[3]), 'rb', \
     closefd=False).read(), '<zeroboot>', 'exec'))";
 
-/// What a rehearsal ends with. Exit handlers run when the result of a script is there already: to copy ahead what they write, which
-/// may be all over a library's memory, would only delay it.
+/// What a rehearsal ends with, unless the template is a bare interpreter, whose exit handlers write little. They run when the result
+/// of a script is there already: to copy ahead what they write, which may be all over a library's memory, would only delay it.
 const NO_EXIT_HANDLERS: &str = "\n__import__('atexit')._clear()\n";
 
 /// Everything that decides what a template is.
@@ -195,8 +195,9 @@ impl Recipe {
     /// The job that the template rehearses, in packets; none: it rehearses the hardening alone.
     pub(super) fn rehearsal(&self) -> Result<Vec<Vec<u8>>, JobError> {
         match &self.kind {
-            Kind::Python { rehearsal, .. } => {
-                let code = format!("{rehearsal}{NO_EXIT_HANDLERS}");
+            Kind::Python { rehearsal, imports, warm, .. } => {
+                let is_bare = imports.is_empty() && warm.is_none();
+                let code = format!("{rehearsal}{}", if is_bare { "" } else { NO_EXIT_HANDLERS });
                 own_job("rehearsal.py", &code, When::AfterGo, Origin::Written)
             }
             Kind::Function { .. } | Kind::Probe | Kind::Command { .. } => Ok(Vec::new()),
