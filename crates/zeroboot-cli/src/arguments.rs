@@ -124,7 +124,7 @@ pub(crate) struct RunOptions {
     /// buffers is lost: up to 8 KiB of standard output, unless it is a terminal or -u is given.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) timeout: Duration,
-    /// Send SIGTERM this long before the deadline, for a script that cleans up by itself [none].
+    /// Send SIGTERM this long before the deadline, for a script that cleans up by itself.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) grace: Option<Duration>,
     /// Limit of what the script may write: 64K, 16M, 1G.
