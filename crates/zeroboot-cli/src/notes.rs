@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use zeroboot::{LimitMet, Missing, Outcome, Policy};
+use zeroboot::{LimitMet, Missing, Network, Outcome, Policy};
 
 /// What there is to add.
 #[derive(Debug)]
 pub(crate) struct Notes {
     has_memory_limit: bool,
     is_per_process: bool,
+    is_without_network: bool,
+    wants_network: bool,
     /// How many sandboxes have met each limit.
     met: BTreeMap<LimitMet, usize>,
 }
@@ -16,13 +18,20 @@ pub(crate) struct Notes {
 impl Notes {
     /// None yet, of sandboxes of this policy.
     pub(crate) fn of(policy: &Policy) -> Self {
-        Self { has_memory_limit: policy.limits.memory.is_some(), is_per_process: false, met: BTreeMap::new() }
+        Self {
+            has_memory_limit: policy.limits.memory.is_some(),
+            is_per_process: false,
+            is_without_network: policy.network == Network::None,
+            wants_network: false,
+            met: BTreeMap::new(),
+        }
     }
 
     /// One sandbox more.
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         let lacks_limit = |seal: &zeroboot::Seal| seal.missing.contains(&Missing::MemoryLimit);
         self.is_per_process |= self.has_memory_limit && outcome.seal.as_ref().is_some_and(lacks_limit);
+        self.wants_network |= self.is_without_network && outcome.wants_network;
         for limit in &outcome.account.limits_met {
             *self.met.entry(*limit).or_default() += 1;
         }
@@ -31,6 +40,12 @@ impl Notes {
     /// After the account of a single sandbox, which says itself what it has met.
     pub(crate) fn of_one(&self) -> &'static str {
         if self.is_per_process { ", memory limited per process" } else { "" }
+    }
+
+    /// A line of its own.
+    pub(crate) fn remedy(&self) -> Option<&'static str> {
+        self.wants_network
+            .then_some("the network is off; --network loopback gives a sandbox a loopback of its own")
     }
 
     /// After the counts of several.

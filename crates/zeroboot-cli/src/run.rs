@@ -184,6 +184,7 @@ fn one(
     if !options.quiet && !options.json {
         notes.add(&outcome);
         say(&format!("{}; {}{}", outcome.status, outcome.account, notes.of_one()));
+        notes.remedy().iter().for_each(|text| say(text));
     }
     if !options.quiet {
         say_left_out(&outcome);

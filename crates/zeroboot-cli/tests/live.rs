@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Trial::test("a_shown_script_runs_in_its_place", shown),
         Trial::test("a_setting_that_comes_too_late_is_reported", late_setting),
         Trial::test("a_warm_up_prints_to_standard_error", warm_up),
+        Trial::test("a_script_that_wants_the_internet_has_a_line_about_it", network),
     ])
 }
 
@@ -151,4 +152,22 @@ fn warm_up() -> Result<(), Failed> {
     let path = file.0.to_str().ok_or("a path")?;
     let output = zeroboot(&["-q", "--warm", path, "-c", "print(1)"]).output()?;
     expect("both", output.stdout == b"1\n" && output.stderr == b"the warm-up prints\n", &output)
+}
+
+fn network() -> Result<(), Failed> {
+    let internet = "import socket; socket.create_connection(('127.0.0.1', 9))";
+    let name = "import urllib.request; urllib.request.urlopen('http://example.org/')";
+    let other = "import os; os.kill(1, 9)";
+    for (code, options, wanted) in [
+        (internet, &[][..], true),
+        (name, &[], true),
+        (other, &[], false),
+        (internet, &["--network", "loopback"], false),
+    ] {
+        let output = zeroboot(&[options, &["-c", code]].concat()).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_said = said.matches("zeroboot: the network is off").count() == 1;
+        expect(code, output.status.code() == Some(1) && is_said == wanted, &output)?;
+    }
+    Ok(())
 }

@@ -172,6 +172,23 @@ def begin(name, argv, environment, body, origin, buffering):
     return code, main.__dict__
 
 
+def wants_network(error):
+    """Whether a script has failed for want of a network, for a hint to its author."""
+    for _ in range(20):
+        if error is None:
+            return False
+        if type(error).__name__ == "gaierror":
+            return True
+        if isinstance(error, PermissionError) and error.errno == errno.EPERM:
+            trace = error.__traceback__
+            while trace is not None and trace.tb_next is not None:
+                trace = trace.tb_next
+            if trace is not None and trace.tb_frame.f_code.co_filename.endswith("/socket.py"):
+                return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def write_script(path, body):
     """Where programs look for it that read their own source, or have it run again in another process."""
     try:
@@ -204,7 +221,9 @@ def sandbox():
 
     # It returns nowhere: in a sandbox it runs the script and ends the process, and in the template it ends it, too.
     values = values_of_thread()
-    library.serve(lambda: make_ready(values), be_born if reseed else None, lambda *job: run_ahead(made, *job), begin)
+    library.serve(
+        lambda: make_ready(values), be_born if reseed else None, lambda *job: run_ahead(made, *job), begin, wants_network
+    )
 
 
 sandbox()

@@ -27,7 +27,9 @@ use super::outcome::{Times, steps};
 use super::request::MemoryAccount;
 use super::sandbox::First;
 use super::storm::Watched;
-use crate::protocol::{CHANNEL_FRAME, ChannelFrame, Emptied, HostWord, KEEP_FILES, Report, SpawnStamps};
+use crate::protocol::{
+    CHANNEL_FRAME, ChannelFrame, Emptied, Hint, HostWord, KEEP_FILES, Report, SpawnStamps,
+};
 use crate::words;
 
 /// What is known of a sandbox's process, and the ways to it.
@@ -73,6 +75,8 @@ pub(super) struct Live {
     measuring: Duration,
     /// Whether it has said that its work is over.
     work_done: bool,
+    /// Why it has failed, by its own word.
+    pub(super) hint: Option<Hint>,
     pub(super) answer: Vec<u8>,
 }
 
@@ -140,6 +144,7 @@ impl Live {
             used_up: Vec::new(),
             measuring: Duration::ZERO,
             work_done: false,
+            hint: None,
             answer: Vec::new(),
         }
     }
@@ -327,8 +332,8 @@ impl Live {
                 self.answer.extend_from_slice(piece);
                 Ok(piece.len().max(1))
             }
-            (true, Some(ChannelFrame::Done)) if !self.work_done => {
-                self.work_done = true;
+            (true, Some(ChannelFrame::Done(hint))) if !self.work_done => {
+                (self.work_done, self.hint) = (true, hint);
                 self.measure();
                 Ok(0)
             }

@@ -211,6 +211,8 @@ pub struct Outcome {
     pub stderr: Vec<u8>,
     /// What a function or a C template answered.
     pub answer: Vec<u8>,
+    /// Whether a Python script has failed for want of a network, by its own word: for a message, and for no decision.
+    pub wants_network: bool,
     /// What it cost.
     pub account: Account,
     /// Its memory page by page, where that was [asked for](super::MemoryAccount::Map) and may be seen.

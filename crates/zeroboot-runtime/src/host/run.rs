@@ -21,7 +21,7 @@ use super::pump::{FromSandbox, IntoSandbox, Moved};
 use super::request::Request;
 use super::sandbox::Sandbox;
 use super::storm::{Lookout, News};
-use crate::protocol::Emptied;
+use crate::protocol::{Emptied, Hint};
 
 /// How long the init of a sandbox may take to end it, before the kernel does.
 const ORDERLY: Duration = Duration::from_secs(1);
@@ -260,6 +260,7 @@ impl Run {
             stdout: self.stdout.into_collected(),
             stderr: self.stderr.into_collected(),
             answer: std::mem::take(&mut self.live.answer),
+            wants_network: self.live.hint == Some(Hint::Network),
             account,
             page_map: measured.and_then(|measured| measured.page_map),
             seal: self.live.take_seal(),

@@ -28,8 +28,15 @@ pub enum ChannelFrame<'a> {
     RanAhead(u8),
     /// A piece of the answer.
     Answer(&'a [u8]),
-    /// The work is over; the process waits for a word before it leaves, so that it can be measured.
-    Done,
+    /// The work is over; the process waits for a word before it leaves, so that it can be measured. Why it failed, as far as it knows.
+    Done(Option<Hint>),
+}
+
+/// Why a script has failed, by its own word: for a person who reads it, and for nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// It has asked for a socket of the internet, or for the address of a name, and there is no network.
+    Network,
 }
 
 impl ChannelFrame<'_> {
@@ -43,6 +50,7 @@ impl<'a> ChannelFrame<'a> {
     const RAN_AHEAD: u8 = b'T';
     const ANSWER: u8 = b'A';
     const DONE: u8 = b'D';
+    const NETWORK: u8 = b'n';
 
     /// The packet for [`Ready`](Self::Ready). System calls none, allocation none: it is sent by the fresh child.
     #[must_use]
@@ -77,8 +85,11 @@ impl<'a> ChannelFrame<'a> {
 
     /// The packet for [`Done`](Self::Done).
     #[must_use]
-    pub fn done() -> [u8; 1] {
-        [Self::DONE]
+    pub fn done(hint: Option<Hint>) -> &'static [u8] {
+        match hint {
+            None => &[Self::DONE],
+            Some(Hint::Network) => &[Self::DONE, Self::NETWORK],
+        }
     }
 
     /// Reads a packet; anything else than the above is `None`.
@@ -89,7 +100,8 @@ impl<'a> ChannelFrame<'a> {
             (&Self::FAILED, failure) => Some(Self::Failed(StepFailure::from_bytes(failure.try_into().ok()?))),
             (&Self::RAN_AHEAD, &[status]) => Some(Self::RanAhead(status)),
             (&Self::ANSWER, piece) => Some(Self::Answer(piece)),
-            (&Self::DONE, []) => Some(Self::Done),
+            (&Self::DONE, []) => Some(Self::Done(None)),
+            (&Self::DONE, &[Self::NETWORK]) => Some(Self::Done(Some(Hint::Network))),
             _ => None,
         }
     }

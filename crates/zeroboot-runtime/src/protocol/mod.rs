@@ -16,7 +16,7 @@ mod job;
 mod report;
 mod setup;
 
-pub use channel::{CHANNEL_FRAME, ChannelFrame, HostWord};
+pub use channel::{CHANNEL_FRAME, ChannelFrame, Hint, HostWord};
 pub use job::{Buffering, Job, JobError, JobReader, Origin, When};
 pub use report::{Emptied, KEEP_FILES, LinkMessage, Report, SpawnStamps};
 pub(crate) use setup::network;

@@ -128,7 +128,7 @@ impl Stage {
         let mut packet = vec![0; CHANNEL_FRAME];
         loop {
             match ChannelFrame::decode(receive(&self.channel, &mut packet, deadline)?) {
-                Some(ChannelFrame::Done) => break,
+                Some(ChannelFrame::Done(_)) => break,
                 Some(ChannelFrame::Failed(failure)) => return Err(RehearsalError::Hardening(failure)),
                 Some(ChannelFrame::Ready(_) | ChannelFrame::RanAhead(_) | ChannelFrame::Answer(_)) => {}
                 None => return Err(RehearsalError::Ended),

@@ -8,7 +8,7 @@ use zeroboot_fork::fd::{self, Waiting};
 use zeroboot_fork::leave;
 use zeroboot_isolation::child::Hardened;
 
-use crate::protocol::{CHANNEL_FRAME, ChannelFrame, HostWord, Job, JobError, JobReader, When};
+use crate::protocol::{CHANNEL_FRAME, ChannelFrame, Hint, HostWord, Job, JobError, JobReader, When};
 
 /// This process, hardened.
 #[derive(Debug)]
@@ -89,16 +89,16 @@ impl Sandbox {
     /// # After fork
     /// `_exit`: no destructor, no exit handler, no flush.
     pub fn finish(&self, code: u8) -> ! {
-        self.be_measured();
+        self.be_measured(None);
         leave(code)
     }
 
     /// Says that the work is over, and waits until the host has taken its measurements; once. Nothing of it may be given back before.
-    /// In a fork of the sandbox there is nothing to be said, nor where user code has put another file in the channel's place.
-    pub fn be_measured(&self) {
+    /// The hint is for people. In a fork of the sandbox there is nothing to be said, nor where user code has put another file in the channel's place.
+    pub fn be_measured(&self, hint: Option<Hint>) {
         let is_itself = std::process::id() == self.pid && identity(self.channel) == self.identity;
         // A host that has gone ends this process anyway.
-        if is_itself && fd::send(self.channel, &ChannelFrame::done(), &[]).is_ok() {
+        if is_itself && fd::send(self.channel, ChannelFrame::done(hint), &[]).is_ok() {
             let mut word = [0; 1];
             while let Ok(1..) = fd::receive_bytes(self.channel, &mut word, Waiting::Block) {
                 if word == HostWord::MEASURED {

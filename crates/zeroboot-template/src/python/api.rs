@@ -156,6 +156,7 @@ api! {
     raised: c"PyErr_Occurred", unsafe extern "C" fn() -> Reference;
     raised_matches: c"PyErr_ExceptionMatches", unsafe extern "C" fn(Reference) -> c_int;
     fetch: c"PyErr_Fetch", unsafe extern "C" fn(*mut Reference, *mut Reference, *mut Reference);
+    set_traceback: c"PyException_SetTraceback", unsafe extern "C" fn(Reference, Reference) -> c_int;
     normalize: c"PyErr_NormalizeException", unsafe extern "C" fn(*mut Reference, *mut Reference, *mut Reference);
     restore: c"PyErr_Restore", unsafe extern "C" fn(Reference, Reference, Reference);
     clear: c"PyErr_Clear", unsafe extern "C" fn();
@@ -164,6 +165,7 @@ api! {
     system_exit: c"PyExc_SystemExit", *const Reference;
     syntax_error: c"PyExc_SyntaxError", *const Reference;
     value_error: c"PyExc_ValueError", *const Reference;
+    exception: c"PyExc_Exception", *const Reference;
     keyboard_interrupt: c"PyExc_KeyboardInterrupt", *const Reference;
     none: c"_Py_NoneStruct", Reference;
     integer_kind: c"PyLong_Type", Reference;

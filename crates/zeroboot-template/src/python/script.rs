@@ -6,7 +6,7 @@
 use std::ffi::{CString, c_int};
 use std::ptr::null_mut;
 
-use zeroboot_runtime::protocol::{Job, Origin, When};
+use zeroboot_runtime::protocol::{Hint, Job, Origin, When};
 use zeroboot_runtime::template::Sandbox;
 
 use super::api::{Api, Reference};
@@ -23,13 +23,14 @@ struct Functions {
     be_born: Reference,
     run_ahead: Reference,
     begin: Reference,
+    wants_network: Reference,
 }
 
-/// `serve(make_ready, be_born, run_ahead, begin)`
+/// `serve(make_ready, be_born, run_ahead, begin, wants_network)`
 pub(super) unsafe extern "C" fn serve_jobs(_: Reference, arguments: Reference) -> Reference {
     let Some(api) = Api::of_this_process() else { return null_mut() };
     // SAFETY: the interpreter calls this with a tuple of the arguments. What is borrowed of it is kept for good.
-    let functions = [0, 1, 2, 3].map(|index| unsafe {
+    let functions = [0, 1, 2, 3, 4].map(|index| unsafe {
         let function = (api.place)(arguments, index);
         if !function.is_null() {
             (api.take)(function);
@@ -39,8 +40,8 @@ pub(super) unsafe extern "C" fn serve_jobs(_: Reference, arguments: Reference) -
     if functions.iter().any(|function| function.is_null()) {
         return null_mut();
     }
-    let [make_ready, be_born, run_ahead, begin] = functions;
-    let functions = Functions { make_ready, be_born, run_ahead, begin };
+    let [make_ready, be_born, run_ahead, begin, wants_network] = functions;
+    let functions = Functions { make_ready, be_born, run_ahead, begin, wants_network };
     // SAFETY: the interpreter's lock is held; there is one thread, or the template is refused; nothing below returns.
     unsafe { frames::leave(api) };
     // In the state that all sandboxes inherit.
@@ -117,10 +118,50 @@ unsafe fn live(api: &Api, functions: &Functions, mut ending: Ending) -> ! {
             // SAFETY: the same.
             unsafe { (api.drop)(prepared) };
         }
-        let be_measured = || SANDBOX.with_borrow(|sandbox| sandbox.iter().for_each(Sandbox::be_measured));
+        // SAFETY: the interpreter's lock is held.
+        let hint = unsafe { hint(api, functions) };
+        let be_measured =
+            || SANDBOX.with_borrow(|sandbox| sandbox.iter().for_each(|it| it.be_measured(hint)));
         // SAFETY: this is the end of the script, and an exception is set or not.
         let status = unsafe { ending.end(api, be_measured) };
         zeroboot_fork::leave(status.to_le_bytes()[0]);
+    }
+}
+
+/// What a person may want to know of an uncaught exception, which stays set.
+///
+/// # Safety
+/// The interpreter's lock is held.
+unsafe fn hint(api: &Api, functions: &Functions) -> Option<Hint> {
+    let (mut kind, mut value, mut trace) = (null_mut(), null_mut(), null_mut());
+    // SAFETY: the caller's promise. The exception is fetched and given back; the tuple takes a reference of its own, and what is made
+    // here is dropped once.
+    unsafe {
+        if (api.raised)().is_null() || (api.raised_matches)(*api.exception) == 0 {
+            return None;
+        }
+        (api.fetch)(&raw mut kind, &raw mut value, &raw mut trace);
+        (api.normalize)(&raw mut kind, &raw mut value, &raw mut trace);
+        if !trace.is_null() {
+            (api.set_traceback)(value, trace);
+        }
+        let arguments = (api.tuple)(1);
+        let answer = if arguments.is_null() {
+            null_mut()
+        } else {
+            (api.take)(value);
+            (api.put_into_tuple)(arguments, 0, value);
+            (api.call)(functions.wants_network, arguments)
+        };
+        let is = !answer.is_null() && (api.is_true)(answer) == 1;
+        for made in [arguments, answer] {
+            if !made.is_null() {
+                (api.drop)(made);
+            }
+        }
+        (api.clear)();
+        (api.restore)(kind, value, trace);
+        is.then_some(Hint::Network)
     }
 }
 
