@@ -12,7 +12,7 @@ import linecache
 import os
 import sys
 import types
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import BuiltinImporter, SourceFileLoader
 
 # Where a script comes from, as the library says it: from no file, from the file that is written for it, from one that is there
 # already; or it is a module.
@@ -59,6 +59,8 @@ def set_environment():
     fds = os.environ["ZEROBOOT_FDS"]
     os.environ.clear()
     os.environ.update(PATH=sys.argv[1], HOME=HOME, TMPDIR="/tmp", LANG="C.UTF-8")
+    # The template's own command line.
+    linecache.cache.pop("<string>", None)
     # For the library alone, which takes it away.
     os.putenv("ZEROBOOT_FDS", fds)
     sys.path[0] = HOME
@@ -93,6 +95,7 @@ def reseeders():
 def empty_main():
     """As the interpreter makes it, down to the order of the names."""
     main = types.ModuleType("__main__")
+    main.__loader__ = BuiltinImporter
     if sys.version_info < (3, 14):
         main.__annotations__ = {}
     main.__builtins__ = builtins
@@ -156,6 +159,8 @@ def begin(name, argv, environment, body, origin, buffering):
         sys.path[0] = ""
         if argv[0] != "-c":
             main.__file__ = name
+            if sys.version_info < (3, 15):
+                main.__cached__ = None
     else:
         if origin == WRITTEN:
             write_script(name, body)
@@ -166,9 +171,10 @@ def begin(name, argv, environment, body, origin, buffering):
             main.__cached__ = None
         main.__loader__ = SourceFileLoader("__main__", name)
     code = compile(body, name, "exec", dont_inherit=True)
-    if origin == CODE and hasattr(linecache, "_register_code"):
-        # From 3.13 on the interpreter quotes lines that come from no file.
-        linecache._register_code(code, body.decode("utf-8", "replace"), name)
+    if origin == CODE and argv[0] == "-c" and hasattr(linecache, "_register_code"):
+        # From 3.13 on the interpreter quotes the lines of a command line: at first by name, later by code.
+        key = code if hasattr(linecache, "_code_key") else name
+        linecache._register_code(key, body.decode("utf-8", "replace"), name)
     return code, main.__dict__
 
 

@@ -33,10 +33,9 @@ def add_path(value):
 def set_encoding(value):
     encoding, _, errors = value.partition(":")
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        options = {"encoding": encoding} if encoding else {}
-        if errors and stream is not sys.stderr:
-            options["errors"] = errors
-        stream.reconfigure(**options)
+        # Standard error prints whatever it is.
+        own = "backslashreplace" if stream is sys.stderr else errors or ("strict" if encoding else stream.errors)
+        stream.reconfigure(encoding=encoding or stream.encoding, errors=own)
 
 
 def add_warnings(value):
@@ -53,14 +52,23 @@ def enable_fault_handler(value):
     faulthandler.enable()
 
 
+def is_on(value):
+    """As the interpreter takes a flag: a number that is 0 is off, and all else is on."""
+    try:
+        return int(value) != 0
+    except ValueError:
+        return True
+
+
 def write_no_bytecode(value):
-    sys.dont_write_bytecode = True
+    sys.dont_write_bytecode = is_on(value)
 
 
 def trace_memory(value):
     import tracemalloc
 
-    tracemalloc.start(int(value))
+    if int(value) > 0:
+        tracemalloc.start(int(value))
 
 
 def use_backend(value):
@@ -70,11 +78,14 @@ def use_backend(value):
 
 
 def buffer_nothing(value):
-    buffer(NOTHING)
+    if is_on(value):
+        buffer(NOTHING)
 
 
 def buffer(how):
     """By the line, for a terminal at the other end: a prompt without a newline comes as well. Or not at all, as by `-u`."""
+    if how == NOTHING:
+        sys.stdin.reconfigure(write_through=True)
     names = ("stdout",) if how == LINES else ("stdout", "stderr")
     for name in names:
         old = getattr(sys, name)

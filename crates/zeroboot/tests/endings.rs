@@ -35,6 +35,13 @@ const PROGRAMS: &[&str] = &[
     "import sys\nsys.exit([1, 2])",
     "import sys\nprint('out')\nsys.exit('said')",
     "raise SystemExit",
+    "import sys\nclass Quiet:\n    def write(self, text): pass\n    def flush(self): pass\n\
+     sys.stderr = Quiet()\nclass Code:\n    def __str__(self):\n        sys.stderr = None\n        return 'q'\nsys.exit(Code())",
+    "import sys\nsys.stderr = None\nsys.exit('bye')",
+    "class Stop(KeyboardInterrupt): pass\nraise Stop",
+    "import signal, time\nclass Log:\n    def __del__(self): print(time.time() > 0)\n\
+     signal.signal(signal.SIGTERM, lambda *_: 0)\nlog = Log()",
+    "print(type(__loader__).__name__, __file__)",
     "print('out')\nraise KeyboardInterrupt",
     "class Log:\n    def __del__(self): print('closed')\ndef fail():\n    log = Log()\n    1 / 0\nfail()",
     "import sys\nsys.excepthook = lambda *error: print('hook', error[0].__name__)\n1 / 0",
@@ -166,6 +173,15 @@ fn settings() -> Result<(), Failed> {
         ("PYTHONFAULTHANDLER", "1", "import faulthandler; print(faulthandler.is_enabled())", "True\n"),
         ("PYTHONDONTWRITEBYTECODE", "1", "import sys; print(sys.dont_write_bytecode)", "True\n"),
         ("PYTHONUNBUFFERED", "1", "import os; print('passed on'); os._exit(0)", "passed on\n"),
+        ("PYTHONUNBUFFERED", "0", "import os; print('in a buffer'); os._exit(0)", ""),
+        ("PYTHONDONTWRITEBYTECODE", "0", "import sys; print(sys.dont_write_bytecode)", "False\n"),
+        ("PYTHONTRACEMALLOC", "0", "import tracemalloc; print(tracemalloc.is_tracing())", "False\n"),
+        (
+            "PYTHONIOENCODING",
+            "ascii",
+            "import sys; print(sys.stderr.errors, sys.stdout.errors)",
+            "backslashreplace strict\n",
+        ),
         ("PYTHONUNBUFFERED", "", "import os; print('in a buffer'); os._exit(0)", ""),
         ("PYTHONTRACEMALLOC", "2", "import tracemalloc; print(tracemalloc.get_traceback_limit())", "2\n"),
     ] {

@@ -175,6 +175,9 @@ api! {
     bytes_kind: c"PyBytes_Type", Reference;
     tuple_kind: c"PyTuple_Type", Reference;
     module_kind: c"PyModule_Type", Reference;
+    as_text: c"PyObject_Str", unsafe extern "C" fn(Reference) -> Reference;
+    function_kind: c"PyFunction_Type", Reference;
+    type_kind: c"PyType_Type", Reference;
     as_utf8: c"PyUnicode_AsUTF8AndSize", unsafe extern "C" fn(Reference, *mut isize) -> *const c_char;
     set_attribute: c"PyObject_SetAttrString", unsafe extern "C" fn(Reference, *const c_char, Reference) -> c_int;
     write_text: c"PyFile_WriteString", unsafe extern "C" fn(*const c_char, Reference) -> c_int;

@@ -53,19 +53,20 @@ impl Tracer {
     }
 }
 
-/// Takes the values of a module's names away: first of those with one underscore.
+/// Takes the values of a module's names away: first those that may have an end of their own, which then find modules, classes and
+/// functions in their places.
 ///
 /// # Safety
 /// A live dictionary; the interpreter's lock is held.
 pub(super) unsafe fn clear_namespace(api: &Api, namespace: Reference) {
-    for private in [true, false] {
+    for definitions in [false, true] {
         let mut names = Vec::new();
         // SAFETY: the caller's promise; each name is kept while it is used.
         unsafe {
             each_item(api, namespace, |name, value| {
-                let text = text(api, name);
-                let is_private = text.starts_with(b"_") && !text.starts_with(b"__");
-                if value != api.none && text != b"__builtins__" && (is_private || !private) {
+                let kinds = [api.module_kind, api.type_kind, api.function_kind];
+                let is_definition = kinds.iter().any(|kind| api.is_instance(value, *kind));
+                if value != api.none && text(api, name) != b"__builtins__" && is_definition == definitions {
                     (api.take)(name);
                     names.push(name);
                 }

@@ -1,9 +1,9 @@
 //! What became of a script: its uncaught exception is printed, and its exit status is taken from `SystemExit`.
 
 use std::ffi::c_int;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
-use super::super::api::Api;
+use super::super::api::{Api, Reference};
 
 /// What became of the script itself.
 pub(super) struct Outcome {
@@ -26,7 +26,8 @@ pub(super) unsafe fn report(api: &Api) -> Outcome {
         if (api.raised_matches)(*api.system_exit) != 0 {
             return Outcome { status: status_of_exit(api), is_interrupted: false };
         }
-        let is_interrupted = (api.raised_matches)(*api.keyboard_interrupt) != 0;
+        // Not a class that is derived from it.
+        let is_interrupted = (api.raised)() == *api.keyboard_interrupt;
         // What was printed before stands before it.
         let (mut kind, mut value, mut trace) = (null_mut(), null_mut(), null_mut());
         (api.fetch)(&raw mut kind, &raw mut value, &raw mut trace);
@@ -58,6 +59,60 @@ unsafe fn pass_on(api: &Api) {
     }
 }
 
+/// Writes an object as `print` has it, and a line end: to `sys.stderr`, or where there is none to the descriptor. What is written may
+/// replace the stream.
+///
+/// # Safety
+/// A live object; the interpreter's lock is held.
+unsafe fn say(api: &Api, object: Reference) {
+    const RAW: c_int = 1;
+    // SAFETY: the caller's promise. The stream is borrowed, and kept for the call; the text is a reference of our own.
+    unsafe {
+        for what in [object, null_mut()] {
+            let stream = (api.of_sys)(c"stderr".as_ptr());
+            if stream.is_null() || stream == api.none {
+                write_to_descriptor(api, what);
+                continue;
+            }
+            (api.take)(stream);
+            let written = match what.is_null() {
+                true => (api.write_text)(c"\n".as_ptr(), stream),
+                false => (api.write_object)(what, stream, RAW),
+            };
+            if written != 0 {
+                (api.clear)();
+            }
+            (api.drop)(stream);
+        }
+        (api.clear)();
+    }
+}
+
+/// The text of an object, or else a line end.
+///
+/// # Safety
+/// A live object or null; the interpreter's lock is held.
+unsafe fn write_to_descriptor(api: &Api, object: Reference) {
+    let mut length = 0;
+    // SAFETY: the caller's promise; the text is a reference of our own, and so many bytes are there for as long as it is. Nothing can be
+    // done about a reader that has gone.
+    unsafe {
+        if object.is_null() {
+            libc::write(2, c"\n".as_ptr().cast(), 1);
+            return;
+        }
+        let text = (api.as_text)(object);
+        let start = if text.is_null() { null() } else { (api.as_utf8)(text, &raw mut length) };
+        if !start.is_null() {
+            libc::write(2, start.cast(), length.unsigned_abs());
+        }
+        if !text.is_null() {
+            (api.drop)(text);
+        }
+        (api.clear)();
+    }
+}
+
 /// # Safety
 /// The interpreter's lock is held, and `SystemExit` is set, which is gone afterwards.
 unsafe fn status_of_exit(api: &Api) -> c_int {
@@ -67,9 +122,14 @@ unsafe fn status_of_exit(api: &Api) -> c_int {
         (api.fetch)(&raw mut kind, &raw mut value, &raw mut trace);
         (api.normalize)(&raw mut kind, &raw mut value, &raw mut trace);
         let code = if value.is_null() { null_mut() } else { (api.attribute)(value, c"code".as_ptr()) };
-        if code.is_null() {
+        let code = if code.is_null() && !value.is_null() {
+            // Without one it is itself what is said.
             (api.clear)();
-        }
+            (api.take)(value);
+            value
+        } else {
+            code
+        };
         let status = if code.is_null() || code == api.none {
             0
         } else if api.is_instance(code, api.integer_kind) {
@@ -78,17 +138,7 @@ unsafe fn status_of_exit(api: &Api) -> c_int {
             (api.clear)();
             c_int::from(number.to_le_bytes()[0])
         } else {
-            let stream = (api.of_sys)(c"stderr".as_ptr());
-            if !stream.is_null() && stream != api.none {
-                // Its `str`, as `print` has it.
-                const RAW: c_int = 1;
-                if (api.write_object)(code, stream, RAW) != 0 {
-                    (api.clear)();
-                }
-                if (api.write_text)(c"\n".as_ptr(), stream) != 0 {
-                    (api.clear)();
-                }
-            }
+            say(api, code);
             1
         };
         for object in [code, kind, value, trace] {

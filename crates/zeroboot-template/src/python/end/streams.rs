@@ -13,11 +13,11 @@ pub(super) unsafe fn flush_streams(api: &Api) -> Result<(), Raised> {
         // SAFETY: the caller's promise; the stream is borrowed, and kept for the calls.
         unsafe {
             let stream = (api.of_sys)(name.as_ptr());
-            if stream.is_null() || stream == api.none || is_closed(api, stream) {
+            if stream.is_null() || stream == api.none {
                 continue;
             }
             (api.take)(stream);
-            if api.call_method(stream, c"flush").is_err() {
+            if !is_closed(api, stream) && api.call_method(stream, c"flush").is_err() {
                 result = Err(Raised);
                 if is_reported {
                     api.ignore(stream, c"Exception ignored on flushing sys.stdout");
