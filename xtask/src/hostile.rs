@@ -6,13 +6,14 @@
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail};
 
 use crate::flags::Hostile;
 use crate::ordinary::Place;
+use crate::release;
 
 /// Whom it runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,7 @@ enum User {
 pub(crate) fn run(root: &Path, asked: &Hostile) -> anyhow::Result<ExitCode> {
     let is_root = fs::metadata("/proc/self").context("cannot tell who runs this")?.uid() == 0;
     let users = users(asked.user.as_deref(), is_root)?;
-    let program = build(root)?;
+    let program = release::build(root, "zeroboot-hostile", "zeroboot-hostile")?;
     let mut code = ExitCode::SUCCESS;
     for user in users {
         let save =
@@ -53,20 +54,6 @@ fn users(asked: Option<&str>, is_root: bool) -> anyhow::Result<Vec<User>> {
         }
         (Some(other), _) => bail!("there is no user {other:?}\nremedy: --user root, or --user ordinary"),
     }
-}
-
-fn build(root: &Path) -> anyhow::Result<PathBuf> {
-    let built = Command::new("cargo")
-        .args(["build", "--release", "--package", "zeroboot-hostile"])
-        .current_dir(root)
-        .status()
-        .context("cannot start cargo")?;
-    if !built.success() {
-        bail!("the hostile programs do not build");
-    }
-    let metadata = cargo_metadata::MetadataCommand::new().current_dir(root).no_deps().exec();
-    let target = metadata.context("cannot find target")?.target_directory.into_std_path_buf();
-    Ok(target.join("release/zeroboot-hostile"))
 }
 
 /// Whether no promise was broken.

@@ -14,6 +14,7 @@ mod hostile;
 mod ordinary;
 mod output;
 mod packages;
+mod release;
 mod test;
 mod tidy;
 mod venv;

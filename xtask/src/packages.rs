@@ -7,12 +7,13 @@
 use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::ordinary::Place;
+use crate::release;
 use crate::venv;
 
 /// What is installed.
@@ -105,7 +106,7 @@ impl fmt::Display for Verdict {
 /// Runs all of it, and prints the table.
 pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let python = venv::packages(root)?.join("bin/python");
-    let program = build(root)?;
+    let program = release::build(root, "zeroboot-cli", "zeroboot")?;
     let place = is_root()?.then(|| Place::new(&program)).transpose()?;
     let own: Box<dyn Fn() -> Command> = Box::new(|| Command::new(&program));
     let mut users = vec![(if place.is_some() { "root" } else { "ordinary user" }, own)];
@@ -139,20 +140,6 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
 
 fn is_root() -> anyhow::Result<bool> {
     Ok(fs::metadata("/proc/self").context("cannot tell who runs this")?.uid() == 0)
-}
-
-fn build(root: &Path) -> anyhow::Result<PathBuf> {
-    let built = Command::new("cargo")
-        .args(["build", "--release", "--package", "zeroboot-cli"])
-        .current_dir(root)
-        .status()
-        .context("cannot start cargo")?;
-    if !built.success() {
-        bail!("the command does not build");
-    }
-    let metadata = cargo_metadata::MetadataCommand::new().current_dir(root).no_deps().exec();
-    let target = metadata.context("cannot find target")?.target_directory.into_std_path_buf();
-    Ok(target.join("release/zeroboot"))
 }
 
 fn import(command: &mut Command, python: &Path, module: &str, when: When) -> anyhow::Result<Verdict> {

@@ -22,6 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use crate::flags::Fidelity;
+use crate::release;
 use crate::venv;
 use modules::Totals;
 use side::{Python, Side, User};
@@ -39,7 +40,7 @@ pub(crate) fn run(root: &Path, asked: &Fidelity) -> anyhow::Result<ExitCode> {
     let user = user(asked.user.as_deref())?;
     let command = match &asked.command {
         Some(path) => fs::canonicalize(path).with_context(|| format!("cannot find {}", path.display()))?,
-        None => build(root, &target)?,
+        None => release::build(root, "zeroboot-cli", "zeroboot")?,
     };
     let place = Place::new(command, root, user)?;
     let python = Python::probe(&program, user)?;
@@ -79,18 +80,6 @@ fn user(asked: Option<&str>) -> anyhow::Result<User> {
         }
         (Some(other), _) => bail!("there is no user {other:?}\nremedy: --user root, or --user ordinary"),
     }
-}
-
-fn build(root: &Path, target: &Path) -> anyhow::Result<PathBuf> {
-    let built = Command::new("cargo")
-        .args(["build", "--release", "--package", "zeroboot-cli"])
-        .current_dir(root)
-        .status()
-        .context("cannot start cargo")?;
-    if !built.success() {
-        bail!("the command does not build");
-    }
-    Ok(target.join("release/zeroboot"))
 }
 
 fn target(root: &Path) -> anyhow::Result<PathBuf> {
