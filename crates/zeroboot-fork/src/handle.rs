@@ -141,7 +141,7 @@ pub fn pidfd_get(pidfd: BorrowedFd<'_>, number: RawFd) -> Result<OwnedFd, Errno>
     // SAFETY: needed since libc has no wrapper. No memory is passed.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, no_flags) };
     let fd = i32::try_from(Errno::result(fd)?).map_err(|_| Errno::EBADF)?;
-    // SAFETY: needed to own it. The kernel has just given us this descriptor, and nobody else knows of it.
+    // SAFETY: needed to own it. The kernel has just given us this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

@@ -75,7 +75,7 @@ def has_one_thread():
 
 
 def name_threads():
-    """Gives the kernel the names of Python's threads, for the audit to tell them: the interpreter does so from 3.14 on."""
+    """Sets the kernel's names of Python's threads, which the audit reports. The interpreter does so itself from 3.14 on."""
     for thread in sys.modules["threading"].enumerate():
         try:
             with open("/proc/self/task/%d/comm" % thread.native_id, "wb", buffering=0) as name:

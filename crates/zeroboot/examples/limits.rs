@@ -1,4 +1,4 @@
-//! Runs untrusted Python with limits, and tells what became of it:
+//! Runs untrusted Python with limits, and reports how it ended:
 //! `cargo run --release -p zeroboot --example limits`.
 
 #![allow(clippy::print_stdout, reason = "an example that shows outcomes")]

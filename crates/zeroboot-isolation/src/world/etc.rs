@@ -59,7 +59,7 @@ const COPIES: [&str; 25] = [
 /// A longer file is left out, in bytes.
 const LONGEST: u64 = 256 << 10;
 
-/// What the tree says in place of the host. Git reads no repository of another user unless it is told to: what is shown
+/// What the tree says in place of the host. Git refuses the repository of another user by default: what is shown
 /// belongs to the host, and cannot be written.
 const OWN: [(&str, &str); 4] = [
     ("hostname", "sandbox\n"),

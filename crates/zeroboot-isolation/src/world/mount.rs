@@ -54,7 +54,7 @@ fn clone(path: &CStr, flags: libc::c_int) -> Result<OwnedFd, Errno> {
     let fd = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
     let fd = Errno::result(fd)?;
     let fd = i32::try_from(fd).map_err(|_| Errno::EBADF)?;
-    // SAFETY: needed to own it. The kernel has just given us this descriptor, and nobody else knows of it.
+    // SAFETY: needed to own it. The kernel has just given us this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 

@@ -211,7 +211,7 @@ impl Live {
         let mut packet = [0; Report::SIZE];
         let mut receive = || fd::receive(report.as_fd(), &mut packet, Waiting::DontWait);
         let received = match receive() {
-            // Whoever had the other end has left something unread. That is reported once, before what it has said.
+            // The other end was closed with something unread. The kernel reports that once, before what was sent.
             Err(Errno::ECONNRESET) => receive(),
             received => received,
         };

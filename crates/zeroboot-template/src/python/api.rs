@@ -210,7 +210,7 @@ api! {
     put_into_tuple: c"PyTuple_SetItem", unsafe extern "C" fn(Reference, isize, Reference) -> c_int;
 }
 
-// SAFETY: needed since it holds addresses of the interpreter's own objects, which live as long as the process; whoever uses them holds
+// SAFETY: needed since it holds addresses of the interpreter's own objects, which live as long as the process. Every use of them is under
 // the interpreter's lock.
 unsafe impl Send for Api {}
 // SAFETY: as above.

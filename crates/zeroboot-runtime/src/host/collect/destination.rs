@@ -1,7 +1,7 @@
 //! Where files are copied to: a directory of the host in which others may have left links.
 //!
-//! A file is written under a name of its own, which did not exist, and then takes the place of what has its name: whoever
-//! reads meanwhile sees the old one or the new one, and what a link or another name of the old file leads to stays as it is.
+//! A file is written under a temporary name, and then renamed: a reader sees the old file or the new one, and never a part.
+//! What a link or another name of the old file leads to stays as it is.
 
 use std::cell::OnceCell;
 use std::ffi::OsStr;
